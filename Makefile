@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# The thin front end: each target is a few commands of CMake, CTest or tools/. `make help` lists them.
+
+JOBS ?= $(shell nproc)
+CTEST_ARGS ?=
+BENCH_ARGS ?=
+CMAKE := .venv/bin/cmake
+CTEST := .venv/bin/ctest
+PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
+
+.DEFAULT_GOAL := build
+.PHONY: build setup test demo bench asan format lint rules clean distclean help
+
+build: build/build.ninja  ## the release build: build/bin/sluice
+	@$(call PRESET_BUILD,release) --target sluice
+
+setup:  ## install what is missing: Debian packages, and Halide, CMake and Ninja into .venv
+	@bash tools/setup.sh
+
+test: build/build.ninja  ## build everything and run every test (CTEST_ARGS="-R name" for some)
+	@$(call PRESET_BUILD,release)
+	@$(CTEST) --preset release --parallel $(JOBS) $(CTEST_ARGS)
+
+demo: build  ## build the program only, then show what it does
+	@bash tools/demo.sh
+
+bench: build/build.ninja  ## build and run the benchmarks (BENCH_ARGS="--benchmark_filter=name" for some)
+	@$(call PRESET_BUILD,release) --target sluice_bench
+	@build/bin/sluice_bench $(BENCH_ARGS)
+
+asan: build-asan/build.ninja  ## build and test with the address and undefined-behaviour sanitizers
+	@$(call PRESET_BUILD,asan)
+	@$(CTEST) --preset asan --parallel $(JOBS) $(CTEST_ARGS)
+
+format:  ## lay out the C++ files by .clang-format
+	@bash tools/format.sh
+
+lint: build/build.ninja  ## clang-tidy over runtime, weights_io and apps
+	@bash tools/lint.sh
+
+rules: setup  ## check formatting and the rules of docs/architecture.md
+	@bash tools/format.sh --check
+	@.venv/bin/python tools/check_rules.py
+
+clean:  ## remove the build folders
+	rm -rf build build-dev build-asan
+
+distclean: clean  ## remove .venv too
+	rm -rf .venv
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' Makefile | expand -t 12
+
+# Ninja configures again by itself when a CMake file changes; a preset it doesn't know of.
+build/build.ninja: CMakePresets.json | setup
+	@$(CMAKE) --preset release
+	@touch $@
+
+build-asan/build.ninja: CMakePresets.json | setup
+	@$(CMAKE) --preset asan
+	@touch $@

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands of the program. Each adds its options; CLI11 calls it back once they are read. They throw sluice::Error.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace sluice {
+
+void add_inpaint_command(CLI::App &program);
+void add_run_command(CLI::App &program);
+void add_grad_command(CLI::App &program);
+void add_convert_command(CLI::App &program);
+void add_inspect_command(CLI::App &program);
+
+}  // namespace sluice

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `sluice inspect` says of a graph: shapes, parameters and memory at a picture size.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "apps/console.h"
+
+namespace sluice {
+
+struct GraphQuestion {
+  std::filesystem::path graph, weights;  // weights may be empty: shapes then come from the attributes
+  std::map<std::string, std::string> parameters;
+  int64_t height = 512, width = 512;
+  bool kernels = false;
+};
+
+// One object; print_graph makes the text of it.
+Json describe_graph(const GraphQuestion &question);
+void print_graph(const Json &graph);
+
+}  // namespace sluice

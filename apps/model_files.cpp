@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Search of models relative to the program.
+#include "apps/model_files.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "runtime/kernel_call.h"
+#include "weights_io/error.h"
+
+namespace sluice {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> model_folders() {
+  std::vector<fs::path> folders;
+  const char *chosen = std::getenv("SLUICE_MODELS");
+  if (chosen != nullptr && *chosen != '\0') folders.emplace_back(chosen);
+  std::error_code problem;
+  const fs::path program = fs::read_symlink("/proc/self/exe", problem);
+  if (!problem) {
+    const fs::path bin = program.parent_path();
+    folders.push_back(bin.parent_path().parent_path() / "models");
+    folders.push_back(bin.parent_path() / "share" / "sluice" / "models");
+  }
+  return folders;
+}
+
+bool is_file(const fs::path &path) {
+  std::error_code problem;
+  return fs::is_regular_file(path, problem);
+}
+
+fs::path weights_beside(const fs::path &graph) { return fs::path(graph).replace_extension(".safetensors"); }
+
+fs::path choose_weights(const ModelOptions &options, const fs::path &graph, MissingWeights missing) {
+  if (!options.weights.empty()) return options.weights;
+  if (missing == MissingWeights::allow && !is_model_name(options.model)) return {};
+  const fs::path shipped = weights_beside(graph);
+  if (is_file(shipped)) return shipped;
+  if (missing == MissingWeights::allow) return {};
+  throw Error(ErrorCode::not_found, fmt::format("no weights for {}: {} is not there; give --weights FILE",
+                                                graph.filename().string(), shipped.string()));
+}
+
+}  // namespace
+
+fs::path find_model_file(const std::string &name, const std::string &extension) {
+  std::string places;
+  for (const fs::path &folder : model_folders()) {
+    const fs::path file = folder / (name + extension);
+    if (is_file(file)) return file;
+    places += (places.empty() ? "" : ", ") + file.string();
+  }
+  throw Error(ErrorCode::not_found, fmt::format("no model '{}'; looked for {}", name, places));
+}
+
+bool is_model_name(const std::string &name_or_file) {
+  return name_or_file.find('/') == std::string::npos && !name_or_file.ends_with(".graph") && !is_file(name_or_file);
+}
+
+fs::path find_graph(const std::string &name_or_file) {
+  return is_model_name(name_or_file) ? find_model_file(name_or_file, ".graph") : fs::path(name_or_file);
+}
+
+std::map<std::string, std::string> parse_settings(const std::vector<std::string> &settings) {
+  std::map<std::string, std::string> parsed;
+  for (const std::string &setting : settings) {
+    const size_t equals = setting.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == setting.size()) {
+      throw Error(ErrorCode::usage, fmt::format("--set: expected name=value, got '{}'", setting));
+    }
+    parsed[setting.substr(0, equals)] = setting.substr(equals + 1);
+  }
+  return parsed;
+}
+
+void add_set_option(CLI::App &command, std::vector<std::string> &settings) {
+  command.add_option("--set", settings, "A parameter of the graph, name=value; may be repeated")
+      ->allow_extra_args(false);
+}
+
+void add_run_options(CLI::App &command, ModelOptions &options) {
+  command.add_option("--weights", options.weights, "Weights, a safetensors file");
+  command.add_option("--threads", options.threads, "Threads; 0, the default: one a processor");
+  command.add_option("--device", options.device, "Where to compute: cpu, cuda or opencl")
+      ->check(CLI::IsMember({"cpu", "cuda", "opencl"}));
+  add_set_option(command, options.settings);
+}
+
+std::shared_ptr<const Model> load_model(const ModelOptions &options, MissingWeights missing) {
+  set_threads(options.threads);
+  LoadOptions load;
+  load.parameters = parse_settings(options.settings);
+  load.device = options.device;
+  const fs::path graph = find_graph(options.model);
+  return Model::load(graph, choose_weights(options, graph, missing), load);
+}
+
+}  // namespace sluice

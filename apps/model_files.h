@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding models by name, and the options by which commands load them.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/model.h"
+
+namespace CLI {
+class App;
+}
+
+namespace sluice {
+
+// <name><extension> in $SLUICE_MODELS, then where the build and an installation keep models. Error(not_found) with the
+// places looked in.
+std::filesystem::path find_model_file(const std::string &name, const std::string &extension);
+
+// A graph file, or the graph of a model by its name. Whatever has a folder, the extension .graph, or is there as a file
+// is a file.
+bool is_model_name(const std::string &name_or_file);
+std::filesystem::path find_graph(const std::string &name_or_file);
+
+// What `--set name=value ...` says. Error(usage) for anything else.
+std::map<std::string, std::string> parse_settings(const std::vector<std::string> &settings);
+
+struct ModelOptions {
+  std::string model;    // name or file
+  std::string weights;  // empty: see load_model
+  std::string device = "cpu";
+  int threads = 0;
+  std::vector<std::string> settings;
+};
+
+void add_set_option(CLI::App &command, std::vector<std::string> &settings);
+void add_run_options(CLI::App &command, ModelOptions &options);  // --weights, --threads, --device, --set
+
+enum class MissingWeights {
+  take_shipped,  // without --weights: the file beside the graph must be there
+  allow,         // without --weights: that file for a model given by name; for a graph file there are none
+};
+
+// Sets the number of threads and loads.
+std::shared_ptr<const Model> load_model(const ModelOptions &options, MissingWeights missing);
+
+}  // namespace sluice

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Register-only FMA loops for AVX2 and AVX-512, and the copy loop.
+#include "bench/fma_peak.h"
+
+#include <immintrin.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "runtime/kernel_call.h"
+
+namespace sluice::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Two FMA units of four cycles each need 8 chains; 12 leave AVX2 its 4 other registers.
+constexpr int kChains = 12;
+constexpr int64_t kRounds = 20000;  // between two looks at the clock: 30 to 100 microseconds
+
+// acc = acc * factor + term stays near 1.
+constexpr float kFactor = 0.999999f, kTerm = 1e-6f;
+
+__attribute__((target("avx2,fma"))) float fma_rounds_avx2() {
+  __m256 chains[kChains];
+  for (int i = 0; i < kChains; i++) chains[i] = _mm256_set1_ps(1.0f + 0.01f * static_cast<float>(i));
+  const __m256 factor = _mm256_set1_ps(kFactor), term = _mm256_set1_ps(kTerm);
+  for (int64_t round = 0; round < kRounds; round++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; i++) chains[i] = _mm256_fmadd_ps(chains[i], factor, term);
+  }
+  __m256 sum = chains[0];
+  for (int i = 1; i < kChains; i++) sum = _mm256_add_ps(sum, chains[i]);
+  return _mm256_cvtss_f32(sum);
+}
+
+__attribute__((target("avx512f"))) float fma_rounds_avx512() {
+  __m512 chains[kChains];
+  for (int i = 0; i < kChains; i++) chains[i] = _mm512_set1_ps(1.0f + 0.01f * static_cast<float>(i));
+  const __m512 factor = _mm512_set1_ps(kFactor), term = _mm512_set1_ps(kTerm);
+  for (int64_t round = 0; round < kRounds; round++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; i++) chains[i] = _mm512_fmadd_ps(chains[i], factor, term);
+  }
+  __m512 sum = chains[0];
+  for (int i = 1; i < kChains; i++) sum = _mm512_add_ps(sum, chains[i]);
+  return _mm512_cvtss_f32(sum);
+}
+
+// Calls `step` in every thread for `seconds`, all threads beginning together. Sum over threads of calls per second.
+double calls_per_second(int threads, double seconds, const std::function<void(int thread)> &step) {
+  std::atomic<int> ready{0};
+  std::vector<double> rates(static_cast<size_t>(threads));
+  const auto work = [&](int thread) {
+    ready++;
+    while (ready.load() < threads) std::this_thread::yield();
+    int64_t calls = 0;
+    double elapsed = 0;
+    const auto start = Clock::now();
+    do {
+      step(thread);
+      calls++;
+      elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    } while (elapsed < seconds);
+    rates[static_cast<size_t>(thread)] = static_cast<double>(calls) / elapsed;
+  };
+  std::vector<std::thread> others;
+  for (int thread = 1; thread < threads; thread++) others.emplace_back(work, thread);
+  work(0);
+  for (std::thread &other : others) other.join();
+  double sum = 0;
+  for (const double rate : rates) sum += rate;
+  return sum;
+}
+
+}  // namespace
+
+double fma_peak_gflops(int threads, double seconds) {
+  const bool wide = kernel_isa() == "avx512";
+  std::atomic<float> sink{0};
+  const double calls = calls_per_second(threads, seconds, [&](int) {
+    sink.store(wide ? fma_rounds_avx512() : fma_rounds_avx2(), std::memory_order_relaxed);
+  });
+  const double flop = 2.0 * kChains * static_cast<double>(kRounds) * (wide ? 16 : 8);
+  return calls * flop * 1e-9;
+}
+
+double copy_gigabytes(int threads, int64_t bytes, double seconds) {
+  std::vector<std::vector<char>> from(static_cast<size_t>(threads)), to(static_cast<size_t>(threads));
+  for (auto &block : from) block.assign(static_cast<size_t>(bytes), 1);
+  for (auto &block : to) block.assign(static_cast<size_t>(bytes), 2);
+  const double calls = calls_per_second(threads, seconds, [&](int thread) {
+    const auto i = static_cast<size_t>(thread);
+    std::memcpy(to[i].data(), from[i].data(), static_cast<size_t>(bytes));
+  });
+  return calls * 2.0 * static_cast<double>(bytes) * 1e-9;
+}
+
+}  // namespace sluice::bench

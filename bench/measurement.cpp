@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Medians over paired samples.
+#include "bench/measurement.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "bench/fma_peak.h"
+
+namespace sluice::bench {
+namespace {
+
+constexpr double kProbeSeconds = 0.005;
+
+}  // namespace
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 != 0 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+double seconds_of(const std::function<void()> &run) {
+  const auto start = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Measurement::Measurement(int threads) : threads_(threads), peak_before_(fma_peak_gflops(threads, kProbeSeconds)) {}
+
+double Measurement::take(const std::function<void()> &run) {
+  const double seconds = seconds_of(run);
+  const double peak_after = fma_peak_gflops(threads_, kProbeSeconds);
+  seconds_.push_back(seconds);
+  peaks_.push_back((peak_before_ + peak_after) / 2);
+  peak_before_ = peak_after;
+  return seconds;
+}
+
+double Measurement::best_seconds() const {
+  return seconds_.empty() ? 0 : *std::min_element(seconds_.begin(), seconds_.end());
+}
+
+double Measurement::median_share(double gflop) const {
+  std::vector<double> shares;
+  for (size_t i = 0; i < seconds_.size(); i++) shares.push_back(gflop / seconds_[i] / peaks_[i]);
+  return median(shares);
+}
+
+}  // namespace sluice::bench

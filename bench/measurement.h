@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Timed runs, each between two measurements of the FMA peak, so that a machine that is slow for a while is seen.
+#pragma once
+#include <functional>
+#include <vector>
+
+namespace sluice::bench {
+
+double median(std::vector<double> values);
+double seconds_of(const std::function<void()> &run);
+
+class Measurement {
+ public:
+  explicit Measurement(int threads);
+
+  // Runs once and returns the seconds it took.
+  double take(const std::function<void()> &run);
+
+  double best_seconds() const;
+  double median_seconds() const { return median(seconds_); }
+  double median_peak() const { return median(peaks_); }  // GFLOP/s
+  // Median over the runs of `gflop` / seconds / the peak around that run.
+  double median_share(double gflop) const;
+
+ private:
+  int threads_;
+  double peak_before_;
+  std::vector<double> seconds_, peaks_;  // one a run; peaks_: mean of before and after
+};
+
+}  // namespace sluice::bench

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Speed and memory of a whole network, and where its time goes.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "bench/measurement.h"
+#include "bench/network.h"
+#include "bench/options.h"
+#include "bench/work.h"
+#include "runtime/graph_file.h"
+#include "runtime/input_shapes.h"
+#include "weights_io/error.h"
+#include "weights_io/safetensors.h"
+
+namespace sluice::bench {
+namespace {
+
+constexpr uint32_t kSeed = 1;
+constexpr double kMega = 1e6;
+
+struct ModelOptions : Options {
+  std::string graph = SLUICE_SOURCE_DIR "/models/deepfill2.graph";
+  std::string weights, input, output;
+  std::vector<int64_t> sizes{256, 512};
+  bool per_node = false;
+};
+
+// Height and width of every input whose own are symbols; the batch is 1.
+Shapes shapes_at(const Graph &graph, int64_t size) {
+  Shapes shapes;
+  for (const GraphInput &input : graph.inputs) {
+    if (input.value) continue;
+    std::vector<int64_t> &shape = shapes[input.name];
+    for (size_t d = 0; d < input.shape.size(); d++) {
+      const Dimension &dimension = input.shape[d];
+      shape.push_back(!dimension.symbol.empty() ? (d == 0 ? 1 : size) : dimension.extent);
+    }
+  }
+  return shapes;
+}
+
+Network make_network(const ModelOptions &options, int64_t size) {
+  const Archive weights = options.weights.empty() ? Archive{} : read_safetensors(options.weights);
+  std::map<std::string, std::string> parameters;
+  for (const auto &[key, value] : weights.metadata) {
+    if (key.starts_with("param.")) parameters[key.substr(6)] = value;
+  }
+  const Graph graph = read_graph(options.graph, parameters);
+  const Shapes shapes = shapes_at(graph, size);
+  return Network(graph, options.weights.empty() ? random_weights(graph, shapes, kSeed) : weights.tensors,
+                 options.input.empty() ? random_inputs(graph, shapes, kSeed) : read_safetensors(options.input).tensors);
+}
+
+double peak_memory_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024 / kMega;  // kilobytes on Linux
+}
+
+void measure_size(benchmark::State &state, const ModelOptions &options, int64_t size) {
+  const Network network = make_network(options, size);
+  const Work work = WorkFormulas(options.work).of(network.plan());
+  network.run();
+  Measurement measurement(options.threads);
+  for ([[maybe_unused]] auto unused : state) {
+    state.SetIterationTime(measurement.take([&] { network.run(); }));
+  }
+  state.counters["best_ms"] = measurement.best_seconds() * 1e3;
+  state.counters["median_ms"] = measurement.median_seconds() * 1e3;
+  state.counters["GFLOP/s"] = work.direct_gflop / measurement.median_seconds();
+  state.counters["peak_GFLOP/s"] = measurement.median_peak();
+  state.counters["peak_share_%"] = 100 * measurement.median_share(work.reduced_gflop);
+  state.counters["GFLOP"] = work.direct_gflop;
+  state.counters["reduced_GFLOP"] = work.reduced_gflop;
+  state.counters["arena_MB"] = static_cast<double>(network.plan().arena_bytes()) / kMega;
+  state.counters["packed_weights_MB"] = static_cast<double>(network.model().packed_bytes()) / kMega;
+  state.counters["peak_memory_MB"] = peak_memory_mb();  // of the process so far
+  state.counters["threads"] = options.threads;
+}
+
+// Median seconds of every step over the runs.
+std::vector<double> seconds_per_step(const Network &network, int runs) {
+  std::vector<std::vector<double>> samples(network.plan().steps().size());
+  for (int run = 0; run < runs; run++) {
+    auto before = std::chrono::steady_clock::now();
+    RunOptions observed;
+    observed.progress = [&](int done, int, const std::string &) {
+      const auto now = std::chrono::steady_clock::now();
+      if (done > 0)
+        samples[static_cast<size_t>(done) - 1].push_back(std::chrono::duration<double>(now - before).count());
+      before = now;
+    };
+    network.run(observed);
+  }
+  std::vector<double> seconds;
+  for (const auto &of_step : samples) seconds.push_back(median(of_step));
+  return seconds;
+}
+
+void print_per_node(const ModelOptions &options, int64_t size) {
+  const Network network = make_network(options, size);
+  const WorkFormulas formulas(options.work);
+  network.run();
+  const std::vector<double> seconds = seconds_per_step(network, options.runs);
+  const double total = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+  std::vector<size_t> order(seconds.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return seconds[a] > seconds[b]; });
+
+  fmt::print("\n{} at {}x{}: {:.1f} ms, the medians of the nodes summed\n", network.model().graph().model, size, size,
+             total * 1e3);
+  fmt::print("{:<20} {:<20} {:>15} {:>9} {:>6} {:>8}\n", "node", "op", "output c h w", "ms", "%", "GFLOP/s");
+  for (const size_t i : order) {
+    const PlannedStep &step = network.plan().steps()[i];
+    const Extents &extents = network.plan().tensors()[static_cast<size_t>(step.outputs[0])].extents;
+    fmt::print("{:<20} {:<20} {:>15} {:>9.3f} {:>6.2f} {:>8.0f}\n", step.node->name, step.node->op,
+               fmt::format("{} {} {}", extents[0], extents[2], extents[1]), seconds[i] * 1e3, 100 * seconds[i] / total,
+               formulas.of(network.plan(), step).direct_gflop / seconds[i]);
+  }
+}
+
+void run_all(const ModelOptions &options) {
+  if (!options.output.empty()) {
+    const Network network = make_network(options, options.sizes.front());
+    write_safetensors(options.output, Archive{network.model().run(read_safetensors(options.input).tensors), {}});
+  }
+  describe_machine(options);
+  const std::string model = read_graph(options.graph).model;
+  for (const int64_t size : options.sizes) {
+    benchmark::RegisterBenchmark(fmt::format("{}/{}", model, size).c_str(),
+                                 [=](benchmark::State &state) { measure_size(state, options, size); })
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond)
+        ->Iterations(options.runs);
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  for (const int64_t size : options.sizes) {
+    if (options.per_node) print_per_node(options, size);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::bench
+
+int main(int argc, char **argv) {
+  CLI::App app("Speed of a whole network", "model_bench");
+  sluice::bench::ModelOptions options;
+  sluice::bench::add_options(app, options, 7);
+  app.add_option("--graph", options.graph, "graph file")->check(CLI::ExistingFile);
+  app.add_option("--weights", options.weights, "safetensors; default: random")->check(CLI::ExistingFile);
+  CLI::Option *input = app.add_option("--input", options.input, "safetensors with the inputs, of the first size")
+                           ->check(CLI::ExistingFile);
+  app.add_option("--output", options.output, "where the outputs for --input go (safetensors)")->needs(input);
+  app.add_option("--sizes", options.sizes, "heights and widths")->delimiter(',')->check(CLI::PositiveNumber);
+  app.add_flag("--per_node", options.per_node, "also print the time of every node, longest first");
+  return sluice::bench::run_program(app, argc, argv, options, [&] { sluice::bench::run_all(options); });
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A graph at fixed shapes, planned and filled, so that only kernels are left to be timed.
+#pragma once
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/model.h"
+
+namespace sluice::bench {
+
+// n c h w of every input that the caller gives.
+using Shapes = std::map<std::string, std::vector<int64_t>>;
+
+// Uniform values with variance gain / fan-in; biases of up to 0.1.
+TensorMap random_weights(const Graph &graph, const Shapes &shapes, uint32_t seed);
+
+// In the units of the graph's input lines, so that the network sees -1..1. An input of one channel becomes a mask: a
+// square hole of half the height and width in its middle.
+TensorMap random_inputs(const Graph &graph, const Shapes &shapes, uint32_t seed);
+
+class Network {
+ public:
+  Network(const Graph &graph, const TensorMap &weights, const TensorMap &inputs);
+
+  const Model &model() const { return model_; }
+  const ExecutionPlan &plan() const { return plan_; }
+  // The inputs may have been overwritten by then: tensors share memory. The time does not depend on them.
+  void run(const RunOptions &options = {}) const { model_.execute(plan_, arena_.get(), options); }
+
+ private:
+  struct FreeMemory {
+    void operator()(float *memory) const { std::free(memory); }
+  };
+  Model model_;
+  ExecutionPlan plan_;
+  std::unique_ptr<float, FreeMemory> arena_;
+};
+
+}  // namespace sluice::bench

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+# sluice_add_layer(NAME [PACKED] [SAVED stage...] [STEPS stage...])
+#   builds the generator executable of one layer and every kernel that generators/variants.txt lists for it:
+#     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
+#     sluice_training_kernels  backward, and the SAVED stages that backward takes as inputs
+#     sluice_test_kernels      backward in double; the STEPS that tests look into
+#     sluice_device_kernels    forward for OpenCL (and the PTX text of forward for CUDA), built for tests
+#   PACKED: the layer has parameters, so it has a pack kernel.
+# sluice_finish_layers() turns the collected kernels into those libraries, each with its table of kernels.
+
+set(SLUICE_AVX2 x86-64-linux-avx-avx2-f16c-fma-sse41)
+set(SLUICE_AVX512 x86-64-linux-avx-avx2-avx512-avx512_skylake-f16c-fma-sse41)
+set(SLUICE_KERNEL_FEATURES user_context)
+if(SLUICE_SANITIZE MATCHES "address")
+  list(APPEND SLUICE_KERNEL_FEATURES asan)
+endif()
+list(JOIN SLUICE_KERNEL_FEATURES "-" features)
+# One runtime for kernels of every device, so that a program can hold them all. OpenCL in it costs 30 kB and nothing at
+# start: its driver is looked for when the first OpenCL kernel is called.
+add_halide_runtime(sluice_halide_runtime TARGETS x86-64-linux-opencl-${features})
+
+# What every generator executable shares: compiled once, and Halide.h precompiled once.
+add_library(sluice_generator_support STATIC layer.cpp main.cpp)
+target_include_directories(sluice_generator_support PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/generators)
+target_link_libraries(sluice_generator_support PUBLIC Halide::Halide)
+target_compile_features(sluice_generator_support PUBLIC cxx_std_20)
+target_precompile_headers(sluice_generator_support PUBLIC <Halide.h>)
+# Generators run once, at build time: their own speed doesn't matter, how long they take to compile does.
+target_compile_options(sluice_generator_support PUBLIC -O0 -g0)
+
+function(sluice_add_layer NAME)
+  cmake_parse_arguments(ARG "PACKED" "" "SAVED;STEPS" ${ARGN})
+  foreach(file IN ITEMS generators/${NAME}.cpp schedules/cpu/${NAME}.cpp schedules/cuda/${NAME}.cpp
+                        tests/layers/${NAME}_cases.cpp)
+    if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${file})
+      message(FATAL_ERROR "layer ${NAME}: write ${file} (docs/adding_a_layer.md says what goes into it)")
+    endif()
+  endforeach()
+
+  set_property(GLOBAL APPEND PROPERTY SLUICE_LAYERS ${NAME})
+  set(generator ${NAME}.generator)
+  add_executable(${generator} ${NAME}.cpp ${PROJECT_SOURCE_DIR}/schedules/cpu/${NAME}.cpp
+                 ${PROJECT_SOURCE_DIR}/schedules/cuda/${NAME}.cpp)
+  target_link_libraries(${generator} PRIVATE -Wl,--whole-archive sluice_generator_support -Wl,--no-whole-archive)
+  set_target_properties(${generator} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  target_precompile_headers(${generator} REUSE_FROM sluice_generator_support)
+  set(schema ${CMAKE_CURRENT_BINARY_DIR}/${NAME}.schema.json)
+  add_custom_command(OUTPUT ${schema} COMMAND ${generator} --describe > ${schema} DEPENDS ${generator} VERBATIM)
+  set_property(GLOBAL APPEND PROPERTY SLUICE_SCHEMAS ${schema})
+
+  file(STRINGS variants.txt lines REGEX "^${NAME}( |$)")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/variants.txt)
+  if(NOT lines)
+    message(FATAL_ERROR "layer ${NAME}: no line in generators/variants.txt; run tools/list_variants.py")
+  endif()
+  foreach(line IN LISTS lines)
+    string(REPLACE " " ";" params "${line}")
+    list(POP_FRONT params)
+    _sluice_add_variant(${NAME} "${params}" "${ARG_SAVED}")
+  endforeach()
+  if(ARG_PACKED)
+    _sluice_add_kernel(kernels ${NAME} pack cpu "" "" "${SLUICE_AVX512};${SLUICE_AVX2}")
+    _sluice_add_kernel(device_kernels ${NAME} pack opencl "" "" "${SLUICE_AVX2}")
+  endif()
+  foreach(step IN LISTS ARG_STEPS)
+    _sluice_add_kernel(test_kernels ${NAME} step cpu "stage=${step}" "stage=${step}" "${SLUICE_AVX2}")
+  endforeach()
+endfunction()
+
+function(_sluice_add_variant NAME params saved)
+  set(both "${SLUICE_AVX512};${SLUICE_AVX2}")
+  _sluice_add_kernel(kernels ${NAME} forward cpu "${params}" "${params}" "${both}")
+  _sluice_add_kernel(training_kernels ${NAME} backward cpu "${params}" "${params}" "${both}")
+  foreach(stage IN LISTS saved)
+    _sluice_add_kernel(training_kernels ${NAME} saved cpu "${params};stage=${stage}" "${params};stage=${stage}" "${both}")
+  endforeach()
+  _sluice_add_kernel(test_kernels ${NAME} backward cpu "${params};element=float64" "${params};element=float64" "${SLUICE_AVX2}")
+  foreach(stage IN LISTS saved)
+    _sluice_add_kernel(test_kernels ${NAME} saved cpu "${params};stage=${stage};element=float64"
+                       "${params};stage=${stage};element=float64" "${SLUICE_AVX2}")
+  endforeach()
+  _sluice_add_kernel(device_kernels ${NAME} forward opencl "${params}" "${params}" "${SLUICE_AVX2}-opencl")
+endfunction()
+
+# SET: library; DIRECTION: forward, pack, backward, saved or step; KEY: what a graph node must say to get this kernel.
+function(_sluice_add_kernel SET NAME DIRECTION DEVICE KEY PARAMS TARGETS)
+  string(REGEX REPLACE "[^A-Za-z0-9]+" "_" suffix "${KEY}")
+  string(REGEX REPLACE "_+$" "" symbol "sluice_${NAME}_${DIRECTION}_${DEVICE}_${suffix}")
+  set(generator_direction ${DIRECTION})
+  if(DIRECTION STREQUAL "saved" OR DIRECTION STREQUAL "step")
+    set(generator_direction forward)
+  endif()
+  set(folder cuda)
+  if(DEVICE STREQUAL "cpu")
+    set(folder cpu)
+  endif()
+  set(data "")
+  if(EXISTS ${PROJECT_SOURCE_DIR}/schedules/${folder}/${NAME}.params)
+    set(data ${PROJECT_SOURCE_DIR}/schedules/${folder}/${NAME}.params)
+  endif()
+  set(schedule_folder "")
+  if(NOT DIRECTION STREQUAL "pack")
+    set(schedule_folder schedule_folder=${PROJECT_SOURCE_DIR}/schedules)
+  endif()
+  add_halide_library(${symbol} FROM ${NAME}.generator GENERATOR ${NAME}_${generator_direction} USE_RUNTIME sluice_halide_runtime
+                     TARGETS ${TARGETS} FEATURES ${SLUICE_KERNEL_FEATURES} PARAMS ${PARAMS} ${schedule_folder} DEPENDS ${data})
+  set_target_properties(${symbol} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+  string(REPLACE ";" "," key "${KEY}")
+  set_property(GLOBAL APPEND PROPERTY SLUICE_${SET} "${NAME}|${DIRECTION}|${DEVICE}|${symbol}|${key}")
+  set_property(GLOBAL APPEND PROPERTY SLUICE_${SET}_TARGETS ${symbol})
+endfunction()
+
+function(sluice_finish_layers)
+  get_property(schemas GLOBAL PROPERTY SLUICE_SCHEMAS)
+  foreach(set IN ITEMS kernels training_kernels test_kernels device_kernels)
+    get_property(rows GLOBAL PROPERTY SLUICE_${set})
+    get_property(libraries GLOBAL PROPERTY SLUICE_${set}_TARGETS)
+    list(JOIN rows "\n" text)
+    file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${set}.list CONTENT "${text}\n" @ONLY)
+    set(source ${CMAKE_CURRENT_BINARY_DIR}/${set}.cpp)
+    add_custom_command(OUTPUT ${source}
+      COMMAND ${SLUICE_PYTHON} ${PROJECT_SOURCE_DIR}/tools/kernel_table.py --name ${set} --kernels
+              ${CMAKE_CURRENT_BINARY_DIR}/${set}.list --output ${source} ${schemas}
+      DEPENDS ${PROJECT_SOURCE_DIR}/tools/kernel_table.py ${CMAKE_CURRENT_BINARY_DIR}/${set}.list ${schemas} VERBATIM)
+    add_library(sluice_${set} STATIC EXCLUDE_FROM_ALL ${source})
+    target_include_directories(sluice_${set} PUBLIC ${PROJECT_SOURCE_DIR})
+    target_link_libraries(sluice_${set} PUBLIC ${libraries} Halide::Runtime PRIVATE sluice_options)
+    target_compile_features(sluice_${set} PUBLIC cxx_std_20)
+  endforeach()
+endfunction()

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pointwise nonlinearity on its own.
+#include "activation_functions.h"
+#include "layer_generators.h"
+
+using namespace Halide;
+using sluice::Context;
+using sluice::Port;
+using sluice::Stages;
+
+struct Activation : sluice::LayerDefaults {
+  static constexpr const char *kName = "activation";
+  static constexpr const char *kSummary = "output = activation(input)";
+  GeneratorParam<std::string> activation{"activation", "relu"};
+
+  std::vector<Port> inputs() const { return {sluice::tensor("input")}; }
+  std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
+  std::vector<sluice::Attribute> attributes() const {
+    return {{"activation", sluice::Attribute::Kind::variant, "", {}, {},
+             {"elu", "relu", "leaky_relu", "tanh", "sigmoid", "hardtanh"}},
+            {"negative_slope", sluice::Attribute::Kind::real, "0.2", {}, {}, {}}};
+  }
+  std::map<std::string, std::string> variants() const { return {{"activation", activation.value()}}; }
+  std::vector<Expr> extents(const Context &in, const std::string &) const {
+    const auto &e = in["input"].extent;
+    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
+  }
+  Stages define(Context &in) const {
+    Stages stages;
+    const Var c("c"), x("x"), y("y"), n("n");
+    stages.add("output")(c, x, y, n) = sluice::activate(activation, in["input"](c, x, y, n), in.scalar("negative_slope"));
+    return stages;
+  }
+};
+
+SLUICE_REGISTER_LAYER(Activation, activation)

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only generators: forward, pack and backward of any layer, from its one definition.
+//
+// A layer is a struct deriving from LayerDefaults with
+//   kName, kSummary            the op's name in graphs; formula and source in one line
+//   GeneratorParam members     its variants
+//   inputs() parameters() outputs() attributes() variants()
+//   define(context)            stages by name; the stage called like an output port is that output
+//   extents(context, port)     extents of an output, packed port, saved stage or step, innermost first
+// and, where it has parameters, packed() pack() unpack(); where tests look inside, steps(); where backward needs a stage
+// that autodiff can't or shouldn't pass through, saved(): that stage is then a kernel of its own, and an input of
+// backward named saved_<stage>.
+#pragma once
+#include <memory>
+#include <set>
+
+#include "layer.h"
+
+namespace sluice {
+
+using BufferInput = Halide::GeneratorInput<Halide::Buffer<>>;
+using BufferOutput = Halide::GeneratorOutput<Halide::Buffer<>>;
+
+constexpr int kDeviceLanes = 8;  // parameters for a GPU are packed by the AVX2 pack kernels
+
+struct LayerDefaults {
+  std::vector<Port> parameters() const { return {}; }
+  std::vector<Port> packed() const { return {}; }
+  std::vector<Port> saved() const { return {}; }
+  std::vector<Port> steps() const { return {}; }  // stages that `stage=<name>` makes the output of a test kernel
+  std::map<std::string, std::string> variants() const { return {}; }
+  Stages pack(Context &) const { return {}; }
+  void unpack(Context &) const {}
+};
+
+inline int dimensions(const Port &port) { return static_cast<int>(port.axes.size()); }
+
+// What the three generators share: scalars, target facts, and turning buffers into operands.
+template <typename Layer, typename Self>
+class LayerGenerator : public Halide::Generator<Self> {
+ public:
+  Layer layer;
+  Halide::GeneratorParam<Halide::Type> element{"element", Halide::Float(32)};
+  Halide::GeneratorParam<std::string> schedule_folder{"schedule_folder", "schedules"};
+
+ protected:
+  std::map<std::string, BufferInput *> inputs_;
+  std::map<std::string, BufferOutput *> outputs_;
+  Context context_;
+
+  void add_input_port(const Port &port) {
+    inputs_[port.name] = this->template add_input<Halide::Buffer<>>(port.name, element.value(), dimensions(port));
+  }
+  void add_output_port(const std::string &name, const Port &port) {
+    outputs_[name] = this->template add_output<Halide::Buffer<>>(name, element.value(), dimensions(port));
+  }
+
+  void add_scalars() {
+    for (const Attribute &attribute : layer.attributes()) {
+      std::set<std::string> names(attribute.parts.begin(), attribute.parts.end());
+      if (names.empty()) names.insert(attribute.name);
+      for (const auto &word : attribute.words) names.insert(word.second);
+      for (const std::string &name : names) {
+        if (attribute.kind == Attribute::Kind::integer) integers_[name] = this->template add_input<int>(name);
+        if (attribute.kind == Attribute::Kind::real) reals_[name] = this->template add_input<float>(name);
+      }
+    }
+  }
+
+  Plan start(std::vector<Port> ports, bool zero_outside_all) {
+    context_.element = element.value();
+    context_.lanes = this->get_target().has_gpu_feature() ? kDeviceLanes : this->get_target().template natural_vector_size<float>();
+    for (const auto &[name, input] : integers_) context_.add_scalar(name, *input);
+    for (const auto &[name, input] : reals_) context_.add_scalar(name, Halide::cast(element.value(), *input));
+    for (const Port &port : ports) context_.add(port.name, make_operand(port, *inputs_[port.name], zero_outside_all));
+    Plan plan;
+    plan.target = this->get_target();
+    plan.variants = layer.variants();
+    return plan;
+  }
+
+  void bound_output(const std::string &name) {
+    const std::vector<Halide::Expr> extents = layer.extents(context_, name);
+    for (size_t d = 0; d < extents.size(); d++) outputs_[name]->dim(static_cast<int>(d)).set_bounds(0, extents[d]);
+  }
+
+ private:
+  std::map<std::string, Halide::GeneratorInput<int> *> integers_;
+  std::map<std::string, Halide::GeneratorInput<float> *> reals_;
+
+  // Forward pads only where the definition reads past the picture; adjoints may reach past the edge of every axis.
+  Operand make_operand(const Port &port, BufferInput &input, bool zero_outside_all) {
+    Operand operand;
+    Halide::Region region;
+    for (int d = 0; d < dimensions(port); d++) {
+      input.dim(d).set_min(0);
+      const std::string &axis = port.axes[static_cast<size_t>(d)].name;
+      operand.extent[axis] = input.dim(d).extent();
+      const bool outside = axis == "x" || axis == "y" || (axis == "c" && port.zero_channels);
+      const bool padded = zero_outside_all || (port.zero_outside && outside);
+      region.push_back(padded ? Halide::Range(0, input.dim(d).extent()) : Halide::Range(Halide::Expr(), Halide::Expr()));
+    }
+    const bool pad = zero_outside_all || port.zero_outside;
+    operand.func = pad ? Halide::BoundaryConditions::constant_exterior(input, context_.constant(0), region)
+                       : Halide::Func(input);
+    return operand;
+  }
+};
+
+// Inputs: every tensor, scalars, then the packed parameters. Outputs: the layer's, or with stage=<name> one stage: a
+// saved one, or an inner step for tests. Such a kernel is left plain: every stage is stored once.
+template <typename Layer>
+class ForwardGenerator : public LayerGenerator<Layer, ForwardGenerator<Layer>> {
+ public:
+  Halide::GeneratorParam<std::string> stage{"stage", ""};
+
+  void configure() {
+    for (const Port &port : this->layer.inputs()) this->add_input_port(port);
+    this->add_scalars();
+    for (const Port &port : this->layer.packed()) this->add_input_port(port);
+    for (const Port &port : output_ports()) this->add_output_port(port.name, port);
+  }
+
+  void generate() {
+    std::vector<Port> ports = this->layer.inputs();
+    for (const Port &port : this->layer.packed()) ports.push_back(port);
+    Plan plan = this->start(ports, false);
+    bound_packed();
+    plan.stages = this->layer.define(this->context_);
+    const std::string probe = stage.value();
+    if (!probe.empty()) {
+      for (const auto &entry : plan.stages.all()) Halide::Func(entry.second).compute_root();
+    }
+    for (const Port &port : output_ports()) {
+      if (probe.empty()) {
+        *this->outputs_[port.name] = plan.stages[port.name];
+      } else {
+        Halide::Func copy("probe");
+        copy(Halide::_) = plan.stages[port.name](Halide::_);
+        *this->outputs_[port.name] = copy;
+      }
+      this->bound_output(port.name);
+    }
+    if (probe.empty()) apply_schedule(Layer::kName, "forward", plan, this->schedule_folder);
+  }
+
+ private:
+  std::vector<Port> output_ports() const {
+    if (stage.value().empty()) return this->layer.outputs();
+    for (const std::vector<Port> &list : {this->layer.saved(), this->layer.steps()}) {
+      for (const Port &port : list) {
+        if (port.name == stage.value()) return {port};
+      }
+    }
+    throw std::runtime_error("no step '" + stage.value() + "' in layer " + Layer::kName);
+  }
+  void bound_packed() {
+    this->layer.unpack(this->context_);
+    for (const Port &port : this->layer.packed()) {
+      Halide::Expr stride = 1;  // of the leading dimensions whose extents the layout fixes
+      for (int d = 0; d < dimensions(port); d++) {
+        const std::string &extent = port.axes[static_cast<size_t>(d)].extent;
+        if (extent.empty()) break;
+        const int fixed = extent == "lanes" ? this->context_.lanes : std::stoi(extent);
+        this->inputs_[port.name]->dim(d).set_bounds(0, fixed).set_stride(stride);
+        stride = Halide::Internal::simplify(stride * fixed);
+      }
+    }
+  }
+};
+
+// Inputs: the plain parameters; outputs: the packed ones. Runs once, when weights are loaded.
+template <typename Layer>
+class PackGenerator : public LayerGenerator<Layer, PackGenerator<Layer>> {
+ public:
+  void configure() {
+    for (const Port &port : this->layer.parameters()) this->add_input_port(port);
+    for (const Port &port : this->layer.packed()) this->add_output_port(port.name, port);
+  }
+
+  void generate() {
+    Plan plan = this->start(this->layer.parameters(), true);
+    plan.stages = this->layer.pack(this->context_);
+    for (const Port &port : this->layer.packed()) {
+      *this->outputs_[port.name] = plan.stages[port.name];
+      this->bound_output(port.name);
+    }
+  }
+};
+
+// Inputs: every tensor, scalars and plain parameter of the forward kernel, then grad_<output>. Outputs: grad_<port> of
+// every differentiable port, with that port's shape. Derived by propagate_adjoints from the layer's definition.
+template <typename Layer>
+class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>> {
+ public:
+  void configure() {
+    for (const Port &port : this->layer.inputs()) this->add_input_port(port);
+    this->add_scalars();
+    for (const Port &port : this->layer.parameters()) this->add_input_port(port);
+    for (const Port &port : prefixed("saved_", this->layer.saved())) this->add_input_port(port);
+    for (const Port &port : prefixed("grad_", this->layer.outputs())) this->add_input_port(port);
+    for (const Port &port : differentiable()) this->add_output_port("grad_" + port.name, port);
+  }
+
+  void generate() {
+    std::vector<Port> ports = this->layer.inputs();
+    for (const std::vector<Port> &list : {this->layer.parameters(), prefixed("saved_", this->layer.saved())}) {
+      ports.insert(ports.end(), list.begin(), list.end());
+    }
+    Plan plan = this->start(ports, true);
+    plan.stages = this->layer.define(this->context_);
+    const Halide::Derivative derivative = differentiate(plan);
+    for (const auto &[name, func] : plan.stages.all()) {
+      const Halide::Func adjoint = derivative(func);
+      if (adjoint.defined()) plan.gradients.add("adjoint_" + name, adjoint);
+    }
+    for (const Port &port : differentiable()) {
+      const std::string name = "grad_" + port.name;
+      const Halide::Func gradient = derivative(this->context_[port.name].func);
+      plan.gradients.add(name, gradient);
+      Halide::Func named(name);
+      named(Halide::_) = gradient(Halide::_);
+      *this->outputs_[name] = named;
+      for (int d = 0; d < dimensions(port); d++) {
+        this->outputs_[name]->dim(d).set_bounds(0, this->inputs_[port.name]->dim(d).extent());
+      }
+    }
+    apply_schedule(Layer::kName, "backward", plan, this->schedule_folder);
+  }
+
+ private:
+  static std::vector<Port> prefixed(const std::string &prefix, std::vector<Port> ports) {
+    for (Port &port : ports) port.name = prefix + port.name;
+    return ports;
+  }
+
+  std::vector<Port> differentiable() const {
+    std::vector<Port> ports;
+    for (const std::vector<Port> &list : {this->layer.inputs(), this->layer.parameters()}) {
+      for (const Port &port : list) {
+        if (port.differentiable) ports.push_back(port);
+      }
+    }
+    return ports;
+  }
+
+  Halide::Derivative differentiate(Plan &plan) {
+    const std::vector<Port> outputs = this->layer.outputs();
+    if (outputs.size() != 1) throw std::runtime_error("a layer has one output; several need a sum of adjoints here");
+    BufferInput &grad_output = *this->inputs_["grad_" + outputs[0].name];
+    const Halide::Func adjoint = Halide::BoundaryConditions::constant_exterior(grad_output, this->context_.constant(0));
+    // {min, extent - 1}: propagate_adjoints takes the second number for the maximum.
+    Halide::Region region;
+    const std::vector<Halide::Expr> extents = this->layer.extents(this->context_, outputs[0].name);
+    for (int d = 0; d < grad_output.dimensions(); d++) {
+      grad_output.dim(d).set_bounds(0, extents[static_cast<size_t>(d)]);
+      region.emplace_back(0, grad_output.dim(d).extent() - 1);
+    }
+    return Halide::propagate_adjoints(plan.stages[outputs[0].name], adjoint, region);
+  }
+};
+
+template <typename Layer>
+std::string describe_layer() {
+  const Layer layer;
+  return describe(Layer::kName, Layer::kSummary, layer.inputs(), layer.parameters(), layer.outputs(), layer.attributes());
+}
+
+}  // namespace sluice
+
+#define SLUICE_REGISTER_LAYER(Layer, layer)                                                           \
+  HALIDE_REGISTER_GENERATOR(sluice::ForwardGenerator<Layer>, layer##_forward)                         \
+  HALIDE_REGISTER_GENERATOR(sluice::PackGenerator<Layer>, layer##_pack)                               \
+  HALIDE_REGISTER_GENERATOR(sluice::BackwardGenerator<Layer>, layer##_backward)                       \
+  static const sluice::RegisterDescription register_##layer##_description(#layer, sluice::describe_layer<Layer>);

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shape inference by asking the kernels, concat as views, lifetimes, placement.
+#include "runtime/execution_plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "weights_io/error.h"
+
+namespace sluice {
+namespace {
+
+// Shapes of packed parameters from plain ones, then of the outputs from those and the inputs.
+std::map<std::string, Extents> ask_outputs(const LayerNode &layer, const std::map<std::string, Extents> &inputs) {
+  KernelCall forward(layer.kernel("forward"), layer.where());
+  const auto parameters = layer.parameters();
+  if (!layer.schema().parameters.empty()) {
+    KernelCall pack(layer.kernel("pack"), layer.where());
+    std::map<std::string, Extents> plain;
+    for (const SchemaPort &port : layer.schema().parameters) {
+      const auto extents = layer.parameter_extents(port, inputs);
+      if (!extents) {
+        throw Error(ErrorCode::bad_file, fmt::format("{}: the shape of {} is not known: say it in the graph (channels=..., kernel=...) or give weights",
+                                                     layer.where(), port.name));
+      }
+      pack.bind(port.name, BufferView(nullptr, *extents));
+    }
+    for (const auto &[name, extents] : pack.query()) forward.bind(name, BufferView(nullptr, extents));
+  }
+  for (const auto &[name, extents] : inputs) forward.bind(name, BufferView(nullptr, extents));
+  layer.bind_scalars(forward);
+  return forward.query();
+}
+
+}  // namespace
+
+ExecutionPlan::ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &layers,
+                             const std::map<std::string, Extents> &input_extents, const PlanOptions &options) {
+  for (const GraphInput &input : graph.inputs) add_tensor(input.name, input_extents.at(input.name), 0);
+  size_t next_layer = 0;
+  int step = 0;
+  for (const Node &node : graph.nodes) {
+    step++;
+    if (node.op == "concat") {
+      add_concat(graph, node, step);
+    } else {
+      add_layer(layers[next_layer++], step);
+    }
+  }
+  settle_lifetimes(graph, options);
+  place();
+}
+
+int ExecutionPlan::add_tensor(const std::string &name, const Extents &extents, int step) {
+  PlannedTensor tensor;
+  tensor.name = name;
+  tensor.extents = extents;
+  tensor.first = tensor.last = step;
+  tensors_.push_back(tensor);
+  return index_[name] = static_cast<int>(tensors_.size()) - 1;
+}
+
+int ExecutionPlan::tensor(const std::string &name) const {
+  const auto found = index_.find(name);
+  if (found == index_.end()) throw Error(ErrorCode::not_found, fmt::format("the graph has no tensor '{}'", name));
+  return found->second;
+}
+
+void ExecutionPlan::add_layer(const LayerNode &layer, int step) {
+  PlannedStep planned{&layer.node(), &layer, {}, {}};
+  std::map<std::string, Extents> inputs;
+  for (size_t i = 0; i < layer.node().inputs.size(); i++) {
+    planned.inputs.push_back(tensor(layer.node().inputs[i]));
+    inputs[layer.schema().inputs[i].name] = tensors_[static_cast<size_t>(planned.inputs.back())].extents;
+  }
+  const auto made = ask_outputs(layer, inputs);
+  for (size_t i = 0; i < layer.node().outputs.size(); i++) {
+    planned.outputs.push_back(add_tensor(layer.node().outputs[i], made.at(layer.schema().outputs[i].name), step));
+  }
+  steps_.push_back(planned);
+}
+
+void ExecutionPlan::add_concat(const Graph &graph, const Node &node, int step) {
+  PlannedStep planned{&node, nullptr, {}, {}};
+  Extents joined;
+  for (const std::string &name : node.inputs) {
+    const int index = tensor(name);
+    const Extents &extents = tensors_[static_cast<size_t>(index)].extents;
+    planned.inputs.push_back(index);
+    if (joined.empty()) {
+      joined = extents;
+      continue;
+    }
+    if (!std::equal(extents.begin() + 1, extents.end(), joined.begin() + 1)) {
+      throw Error(ErrorCode::input_failed, fmt::format("model {}, node {}: '{}' has width, height, count {}, expected {} as '{}'", graph.model,
+                                                       node.name, name, fmt::join(extents.begin() + 1, extents.end(), " "),
+                                                       fmt::join(joined.begin() + 1, joined.end(), " "), node.inputs[0]));
+    }
+    joined[0] += extents[0];
+  }
+  const int output = add_tensor(node.outputs[0], joined, step);
+  planned.outputs = {output};
+  int64_t channel = 0;
+  for (const int input : planned.inputs) {
+    PlannedTensor &part = tensors_[static_cast<size_t>(input)];
+    if (part.parent < 0) {  // a tensor that already lives elsewhere is copied
+      part.parent = output;
+      part.channel = channel;
+    }
+    channel += part.extents[0];
+  }
+  steps_.push_back(planned);
+}
+
+int ExecutionPlan::root(int tensor) const {
+  while (tensors_[static_cast<size_t>(tensor)].parent >= 0) tensor = tensors_[static_cast<size_t>(tensor)].parent;
+  return tensor;
+}
+
+void ExecutionPlan::settle_lifetimes(const Graph &graph, const PlanOptions &options) {
+  const int end = static_cast<int>(steps_.size()) + 1;
+  for (size_t s = 0; s < steps_.size(); s++) {
+    for (const int input : steps_[s].inputs) tensors_[static_cast<size_t>(input)].last = static_cast<int>(s) + 1;
+  }
+  for (const GraphOutput &output : graph.outputs) tensors_[static_cast<size_t>(tensor(output.from))].last = end;
+  for (const std::string &name : options.keep) tensors_[static_cast<size_t>(tensor(name))].last = end;
+  for (size_t t = 0; t < tensors_.size(); t++) {
+    if (options.keep_all) tensors_[t].last = end;
+    PlannedTensor &whole = tensors_[static_cast<size_t>(root(static_cast<int>(t)))];
+    whole.first = std::min(whole.first, tensors_[t].first);
+    whole.last = std::max(whole.last, tensors_[t].last);
+  }
+}
+
+void ExecutionPlan::place() {
+  std::vector<Lifetime> lifetimes;
+  std::vector<size_t> roots;
+  for (size_t t = 0; t < tensors_.size(); t++) {
+    if (tensors_[t].parent >= 0) continue;
+    roots.push_back(t);
+    lifetimes.push_back({tensors_[t].bytes(), tensors_[t].first, tensors_[t].last});
+  }
+  const MemoryPlan plan = plan_memory(lifetimes);
+  for (size_t i = 0; i < roots.size(); i++) tensors_[roots[i]].offset_bytes = plan.offsets[i];
+  arena_bytes_ = plan.size_bytes;
+}
+
+BufferView ExecutionPlan::view(int index, float *base) const {
+  const PlannedTensor &tensor = tensors_[static_cast<size_t>(index)];
+  int64_t channel = 0;
+  for (int t = index; tensors_[static_cast<size_t>(t)].parent >= 0; t = tensors_[static_cast<size_t>(t)].parent) {
+    channel += tensors_[static_cast<size_t>(t)].channel;
+  }
+  const PlannedTensor &whole = tensors_[static_cast<size_t>(root(index))];
+  const int64_t pixel = whole.extents[0], row = pixel * whole.extents[1], picture = row * whole.extents[2];
+  return BufferView(base + whole.offset_bytes / static_cast<int64_t>(sizeof(float)) + channel, tensor.extents, {1, pixel, row, picture});
+}
+
+}  // namespace sluice

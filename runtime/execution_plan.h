@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A graph at given input sizes: the shape of every tensor, where it lives, and the order of the work.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/layer_node.h"
+#include "runtime/memory_plan.h"
+
+namespace sluice {
+
+// A tensor of the graph. Extents are c, x, y, n. A tensor that is joined with others lives inside the joined one.
+struct PlannedTensor {
+  std::string name;
+  Extents extents;
+  int parent = -1;             // tensor it is a channel slice of
+  int64_t channel = 0;         // first channel within the parent
+  int64_t offset_bytes = -1;   // in the arena; roots only
+  int first = 0, last = 0;     // steps that write and last read it
+  int64_t bytes() const { return static_cast<int64_t>(sizeof(float)) * extents[0] * extents[1] * extents[2] * extents[3]; }
+};
+
+struct PlannedStep {
+  const Node *node = nullptr;
+  const LayerNode *layer = nullptr;  // null: a concat; `inputs` that do not live inside the output are copied
+  std::vector<int> inputs, outputs;  // tensors
+};
+
+struct PlanOptions {
+  std::vector<std::string> keep;  // tensors that must survive to the end, besides the graph's outputs
+  bool keep_all = false;          // training: backward reads everything
+};
+
+class ExecutionPlan {
+ public:
+  // input_extents: c x y n of every graph input. Shapes are asked from the kernels.
+  ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &layers, const std::map<std::string, Extents> &input_extents,
+                const PlanOptions &options);
+
+  const std::vector<PlannedTensor> &tensors() const { return tensors_; }
+  const std::vector<PlannedStep> &steps() const { return steps_; }
+  int64_t arena_bytes() const { return arena_bytes_; }
+  int tensor(const std::string &name) const;  // Error not_found
+  bool has(const std::string &name) const { return index_.count(name) != 0; }
+
+  // Where a tensor is in an arena that begins at `base`; extents c x y n, x stride that of its root.
+  BufferView view(int tensor, float *base) const;
+
+ private:
+  int add_tensor(const std::string &name, const Extents &extents, int step);
+  void add_layer(const LayerNode &layer, int step);
+  void add_concat(const Graph &graph, const Node &node, int step);
+  void settle_lifetimes(const Graph &graph, const PlanOptions &options);
+  void place();
+  int root(int tensor) const;
+
+  std::vector<PlannedTensor> tensors_;
+  std::vector<PlannedStep> steps_;
+  std::map<std::string, int> index_;
+  int64_t arena_bytes_ = 0;
+};
+
+}  // namespace sluice

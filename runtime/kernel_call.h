@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calling a compiled kernel by argument names, and asking it for the shapes it needs.
+#pragma once
+#include <HalideRuntime.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/kernel_table.h"
+
+namespace sluice {
+
+constexpr int kMaxDimensions = 8;
+
+// A view of memory as a kernel sees it: extents innermost first, strides in elements.
+class BufferView {
+ public:
+  BufferView() = default;
+  // Dense, innermost first. data may be null (shape query).
+  BufferView(void *data, const std::vector<int64_t> &extents, halide_type_t type = halide_type_of<float>());
+  BufferView(void *data, const std::vector<int64_t> &extents, const std::vector<int64_t> &strides,
+             halide_type_t type = halide_type_of<float>());
+
+  void *data = nullptr;
+  halide_type_t type = halide_type_of<float>();
+  std::vector<int64_t> extents, strides;
+
+  int64_t elements() const;
+  bool dense() const;
+};
+
+// What a running kernel is given as user_context: where errors go, and whether to stop.
+struct CallContext {
+  std::string error;                              // Halide's message; first one wins
+  const std::atomic<bool> *cancelled = nullptr;   // polled before every parallel task
+};
+
+// One call in the making. Arguments are bound by the names in the kernel's metadata; a missing, unknown or misshapen one
+// is an Error that names `where` (model and node), the port, what was expected and what came.
+class KernelCall {
+ public:
+  KernelCall(const Kernel &kernel, const std::string &where);
+
+  bool has(const std::string &argument) const;
+  void bind(const std::string &argument, const BufferView &view);
+  void bind_scalar(const std::string &argument, double value);
+
+  // Names of buffer arguments in the kernel's order.
+  std::vector<std::string> inputs() const;
+  std::vector<std::string> outputs() const;
+  std::vector<std::string> scalars() const;
+  int dimensions(const std::string &argument) const;
+  halide_type_t type(const std::string &argument) const;
+
+  // Extents the kernel wants for a buffer that is not bound (or bound without data), given those that are. Touches no memory.
+  std::map<std::string, std::vector<int64_t>> query();
+  // Runs. Error input_failed or interrupted on failure.
+  void run(CallContext *context = nullptr);
+
+ private:
+  struct Argument {
+    const halide_filter_argument_t *description = nullptr;
+    bool bound = false;
+    BufferView view;
+    halide_buffer_t buffer{};
+    halide_dimension_t dims[kMaxDimensions]{};
+    halide_scalar_value_t scalar{};
+  };
+  Argument &find(const std::string &name);
+  void fill(Argument &argument, bool with_data);
+  int call(CallContext &context);
+  [[noreturn]] void fail(const std::string &what) const;
+
+  const Kernel &kernel_;
+  std::string where_;
+  std::vector<Argument> arguments_;
+};
+
+// Installs Sluice's error handler, task hook and processor check once; SLUICE_ISA=avx2|avx512 forces a kernel set.
+// Error not_found when the processor lacks AVX2 and FMA. Called by KernelCall.
+void prepare_kernels();
+// The kernel set in use: "avx2" or "avx512".
+std::string kernel_isa();
+// Threads used by all kernels of the process; fixed at the first run. 0: one per processor.
+void set_threads(int threads);
+int threads();
+
+}  // namespace sluice

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lookups in the table of compiled kernels.
+#include "runtime/kernel_table.h"
+
+#include <fmt/format.h>
+
+#include "weights_io/error.h"
+
+namespace sluice {
+
+const LayerSchema &KernelTable::schema(const std::string &layer) const {
+  const auto found = schemas_.find(layer);
+  if (found != schemas_.end()) return found->second;
+  std::string known;
+  for (const auto &entry : schemas_) known += " " + entry.first;
+  throw Error(ErrorCode::not_found, fmt::format("no layer '{}'; built:{}", layer, known));
+}
+
+const Kernel *KernelTable::find(const std::string &layer, const std::string &direction, const std::string &device,
+                                const std::map<std::string, std::string> &values) const {
+  const Kernel *best = nullptr;
+  for (const Kernel &kernel : kernels_) {
+    if (kernel.layer != layer || kernel.direction != direction || kernel.device != device) continue;
+    bool matches = true;
+    for (const auto &[name, value] : kernel.variant) {
+      const auto said = values.find(name);
+      matches = matches && said != values.end() && said->second == value;
+    }
+    if (matches && (best == nullptr || kernel.variant.size() > best->variant.size())) best = &kernel;
+  }
+  return best;
+}
+
+KernelTable &KernelTable::linked() {
+  static KernelTable table = [] {
+    KernelTable inference;
+    register_kernels(inference);
+    return inference;
+  }();
+  return table;
+}
+
+}  // namespace sluice

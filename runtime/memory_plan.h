@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where tensors live in one arena, so that tensors that are never alive together share memory.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+namespace sluice {
+
+struct Lifetime {
+  int64_t size_bytes = 0;
+  int first = 0, last = 0;  // steps, both included
+};
+
+struct MemoryPlan {
+  std::vector<int64_t> offsets;  // bytes, one a lifetime
+  int64_t size_bytes = 0;        // of the arena
+};
+
+// Largest first, each at the lowest offset that is free during its life. Offsets are multiples of 64 bytes.
+MemoryPlan plan_memory(const std::vector<Lifetime> &lifetimes);
+
+}  // namespace sluice

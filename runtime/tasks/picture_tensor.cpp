@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Conversions of samples, one pixel at a time.
+#include "runtime/tasks/picture_tensor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "weights_io/error.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kColours = 3;
+constexpr float kWhite = 255, kSixteenBits = 257;  // 65535 = 255 * 257
+
+size_t pixels_of(const Picture &picture) {
+  return static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height);
+}
+
+// Which tensor channel holds red, green and blue.
+std::array<size_t, kColours> channels_of(const std::string &order) {
+  if (order == "bgr") return {2, 1, 0};
+  return {0, 1, 2};
+}
+
+float luma(const std::array<float, kColours> &rgb) {
+  return static_cast<float>(0.299 * static_cast<double>(rgb[0]) + 0.587 * static_cast<double>(rgb[1]) +
+                            0.114 * static_cast<double>(rgb[2]));
+}
+
+}  // namespace
+
+StoredTensor picture_to_tensor(const Picture &picture, const std::string &order) {
+  StoredTensor tensor = StoredTensor::of_f32({1, kColours, picture.height, picture.width});
+  const size_t pixels = pixels_of(picture), stride = static_cast<size_t>(picture.channels);
+  const auto channels = channels_of(order);
+  float *values = tensor.f32();
+  for (size_t colour = 0; colour < kColours; colour++) {
+    const size_t from = picture.colour_channels() == 1 ? 0 : colour;
+    float *plane = values + channels[colour] * pixels;
+    for (size_t p = 0; p < pixels; p++) {
+      const float sample = picture.samples[p * stride + from];
+      plane[p] = picture.bits == 16 ? sample / kSixteenBits : sample;
+    }
+  }
+  return tensor;
+}
+
+StoredTensor mask_to_tensor(const std::vector<uint8_t> &mask, int width, int height) {
+  StoredTensor tensor = StoredTensor::of_f32({1, 1, height, width});
+  if (mask.size() != static_cast<size_t>(tensor.elements())) {
+    throw Error(ErrorCode::input_failed, fmt::format("the mask has {} pixels, the picture {} x {} = {}", mask.size(),
+                                                     width, height, tensor.elements()));
+  }
+  std::transform(mask.begin(), mask.end(), tensor.f32(), [](uint8_t value) { return value != 0 ? 1.0f : 0.0f; });
+  return tensor;
+}
+
+uint16_t sample_of(float value, int bits) {
+  const float clamped = value > 0 ? std::min(value, kWhite) : 0;
+  return static_cast<uint16_t>(bits == 16 ? clamped * kSixteenBits : clamped);
+}
+
+void paste_tensor(const StoredTensor &tensor, const GraphOutput &output, const std::vector<uint8_t> &mask,
+                  Picture &picture) {
+  const std::vector<int64_t> expected{1, kColours, picture.height, picture.width};
+  if (tensor.shape != expected) {
+    throw Error(ErrorCode::input_failed, fmt::format("output '{}': expected {}, got {}", output.name,
+                                                     shape_text(expected), shape_text(tensor.shape)));
+  }
+  const size_t pixels = pixels_of(picture), stride = static_cast<size_t>(picture.channels);
+  const auto channels = channels_of(output.order);
+  const float *values = tensor.f32();
+  for (size_t p = 0; p < pixels; p++) {
+    if (mask[p] == 0) continue;
+    std::array<float, kColours> rgb{};
+    for (size_t colour = 0; colour < kColours; colour++) {
+      rgb[colour] = values[channels[colour] * pixels + p] * output.scale + output.offset;
+      if (!std::isfinite(rgb[colour])) {
+        throw Error(ErrorCode::input_failed,
+                    fmt::format("output '{}' holds values that are not finite numbers", output.name));
+      }
+    }
+    uint16_t *pixel = picture.samples.data() + p * stride;
+    if (picture.colour_channels() == 1) {
+      pixel[0] = sample_of(luma(rgb), picture.bits);
+    } else {
+      for (size_t colour = 0; colour < kColours; colour++) pixel[colour] = sample_of(rgb[colour], picture.bits);
+    }
+  }
+}
+
+}  // namespace sluice

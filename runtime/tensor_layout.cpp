@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layout changes, plain loops.
+#include "runtime/tensor_layout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "weights_io/error.h"
+
+namespace sluice {
+namespace {
+
+float *at(const BufferView &view, int64_t c, int64_t x, int64_t y, int64_t n) {
+  return static_cast<float *>(view.data) + c * view.strides[0] + x * view.strides[1] + y * view.strides[2] + n * view.strides[3];
+}
+
+template <typename T>
+void fill(const GraphInput &input, const StoredTensor &source, const BufferView &view) {
+  const int64_t channels = source.shape[1], height = source.shape[2], width = source.shape[3];
+  const bool edge = input.pad == "edge";
+  const T *values = reinterpret_cast<const T *>(source.bytes.data());
+  for (int64_t n = 0; n < view.extents[3]; n++) {
+    const T *picture = values + (source.shape[0] == 1 ? 0 : n) * channels * height * width;
+    for (int64_t y = 0; y < view.extents[2]; y++) {
+      for (int64_t x = 0; x < view.extents[1]; x++) {
+        const bool outside = x >= width || y >= height;
+        for (int64_t c = 0; c < channels; c++) {
+          const int64_t from = (c * height + std::min(y, height - 1)) * width + std::min(x, width - 1);
+          *at(view, c, x, y, n) = outside && !edge ? 0.0f : static_cast<float>(picture[from]) * input.scale + input.offset;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void fill_input(const GraphInput &input, const StoredTensor &source, const BufferView &view) {
+  switch (source.dtype) {
+    case DType::f32: return fill<float>(input, source, view);
+    case DType::u8: return fill<uint8_t>(input, source, view);
+    case DType::i64: return fill<int64_t>(input, source, view);
+    default:
+      throw Error(ErrorCode::input_failed, fmt::format("input '{}': expected F32, U8 or I64, got {}", input.name, name(source.dtype)));
+  }
+}
+
+void fill_constant(float value, int64_t width, int64_t height, const BufferView &view) {
+  for (int64_t n = 0; n < view.extents[3]; n++) {
+    for (int64_t y = 0; y < view.extents[2]; y++) {
+      for (int64_t x = 0; x < view.extents[1]; x++) {
+        for (int64_t c = 0; c < view.extents[0]; c++) *at(view, c, x, y, n) = x < width && y < height ? value : 0.0f;
+      }
+    }
+  }
+}
+
+StoredTensor read_output(const BufferView &view, int64_t width, int64_t height) {
+  StoredTensor tensor = StoredTensor::of_f32({view.extents[3], view.extents[0], height, width});
+  float *to = tensor.f32();
+  for (int64_t n = 0; n < view.extents[3]; n++) {
+    for (int64_t c = 0; c < view.extents[0]; c++) {
+      for (int64_t y = 0; y < height; y++) {
+        for (int64_t x = 0; x < width; x++) *to++ = *at(view, c, x, y, n);
+      }
+    }
+  }
+  return tensor;
+}
+
+void copy_view(const BufferView &from, const BufferView &to) {
+  const size_t pixel = static_cast<size_t>(from.extents[0]) * sizeof(float);
+  for (int64_t n = 0; n < from.extents[3]; n++) {
+    for (int64_t y = 0; y < from.extents[2]; y++) {
+      for (int64_t x = 0; x < from.extents[1]; x++) std::memcpy(at(to, 0, x, y, n), at(from, 0, x, y, n), pixel);
+    }
+  }
+}
+
+}  // namespace sluice

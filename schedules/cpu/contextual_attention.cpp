@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPU schedule of generators/contextual_attention.cpp. A task is a tile of queries against all keys: its fused scores and
+// its attention live in two buffers of (tile + halo) x keys, so memory grows with the picture's pixels, not with their
+// square. Scores are made one row of keys at a time in a sliding window; both products accumulate in registers.
+#include "schedules/cpu/schedule.h"
+
+using namespace Halide;
+
+namespace {
+
+const Var c("c"), x("x"), y("y"), n("n"), kx("kx"), ky("ky"), qx("qx"), qy("qy"), px("px"), py("py"), task("task");
+
+void tile_output(sluice::Plan &plan) {
+  const Var xi("xi"), yi("yi"), xp("xp"), yp("yp");
+  Func &output = plan.stages["output"];
+  output.split(x, x, xi, 2 * plan.tuned("tile_x"), TailStrategy::GuardWithIf)
+      .split(y, y, yi, 2 * plan.tuned("tile_y"), TailStrategy::GuardWithIf)
+      .split(xi, xi, xp, 2, TailStrategy::GuardWithIf)
+      .split(yi, yi, yp, 2, TailStrategy::GuardWithIf)
+      .reorder(c, xp, yp, xi, yi, x, y, n)
+      .unroll(xp)
+      .unroll(yp)
+      .vectorize(c, plan.lanes(), TailStrategy::GuardWithIf)
+      .fuse(x, y, task)
+      .fuse(task, n, task)
+      .parallel(task);
+}
+
+// Patches: keys once for the picture, vectors along the grid's rows; queries for the task, channels innermost.
+void schedule_patches(sluice::Plan &plan) {
+  Func &output = plan.stages["output"];
+  plan.stages["column"].compute_root();
+  plan.stages["row"].compute_root();
+  plan.stages["mask_feature"].compute_root();
+  plan.stages["mask_small"].compute_root();
+  plan.stages["mm"].compute_root();
+  plan.stages["norm"].compute_root().parallel(y);
+  plan.stages["squares"].compute_at(plan.stages["norm"], y);
+  plan.stages["key"].compute_root().reorder_storage(x, c, kx, ky, y, n).reorder(x, c, kx, ky, y, n).parallel(y);
+  plan.stages["query"].in(plan.stages["scores"]).compute_at(output, task);
+}
+
+void schedule_scores(sluice::Plan &plan) {
+  const Var qo("qo"), po("po");
+  const int lanes = plan.lanes(), queries = plan.tuned("queries");
+  Func &output = plan.stages["output"], &scores = plan.stages["scores"];
+  Func &consumer = plan.stages[plan.stages.has("fused") ? "fused" : "logit"];
+  consumer.compute_at(output, task).reorder(qx, px, py, qy, n).vectorize(qx, lanes, TailStrategy::RoundUp);
+  Func row = scores.in();
+  row.store_at(output, task).compute_at(consumer, qy);
+  row.split(qx, qo, qx, lanes, TailStrategy::RoundUp)
+      .split(px, po, px, queries, TailStrategy::RoundUp)
+      .reorder(qx, px, po, py, qo, qy, n)
+      .vectorize(qx)
+      .unroll(px);
+  scores.compute_at(row, po).vectorize(qx).unroll(px);
+  const std::vector<RVar> r = scores.rvars();
+  scores.update().reorder(qx, px, r[0], r[1], r[2]).vectorize(qx).unroll(px);
+}
+
+void schedule_softmax(sluice::Plan &plan) {
+  const int lanes = plan.lanes();
+  const RVar qo("qo"), qi("qi");
+  const Var lane("lane");
+  Func &output = plan.stages["output"];
+  for (const std::string name : {"row_max", "row_sum"}) {
+    Func &stage = plan.stages[name];
+    const std::vector<RVar> q = stage.rvars();
+    stage.compute_at(output, task);
+    Func partial = stage.update().split(q[0], qo, qi, lanes, TailStrategy::GuardWithIf).rfactor(qi, lane);
+    partial.compute_at(stage, px).vectorize(lane).update().vectorize(lane);
+  }
+  plan.stages["attention"].compute_at(output, task).vectorize(qx, lanes, TailStrategy::RoundUp);
+}
+
+void schedule_paste(sluice::Plan &plan) {
+  const Var co("co"), po("po"), row("row");
+  const int lanes = plan.lanes(), pixels = plan.tuned("pixels");
+  Func &output = plan.stages["output"];
+  plan.stages["value"].compute_root().vectorize(c, lanes, TailStrategy::RoundUp).parallel(y);
+  for (int parity = 0; parity < 4; parity++) {
+    Func &paste = plan.stages["paste" + std::to_string(parity)], &spread = plan.stages["spread" + std::to_string(parity)];
+    const std::vector<RVar> q = paste.rvars();
+    Func partial = paste.update().rfactor(q[1], row);
+    paste.compute_at(output, task).vectorize(c, lanes, TailStrategy::RoundUp);
+    paste.update()
+        .split(c, co, c, lanes, TailStrategy::RoundUp)
+        .split(px, po, px, pixels, TailStrategy::RoundUp)
+        .reorder(c, px, co, po, py, q[1], n)
+        .vectorize(c)
+        .unroll(px);
+    partial.compute_at(paste, co).vectorize(c).unroll(px);
+    partial.update().reorder(c, px, q[0]).vectorize(c).unroll(px);
+    spread.compute_at(paste, q[1]).vectorize(qx, lanes, TailStrategy::RoundUp);
+  }
+}
+
+}  // namespace
+
+SLUICE_SCHEDULE(cpu, contextual_attention, forward) {
+  tile_output(plan);
+  schedule_patches(plan);
+  schedule_scores(plan);
+  schedule_softmax(plan);
+  schedule_paste(plan);
+}
+SLUICE_SCHEDULE(cpu, contextual_attention, backward) { sluice::store_every_stage(plan); }

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPU schedule of generators/conv2d.cpp: two vectors of output channels for a tile of pixels.
+#include "schedules/cpu/convolution.h"
+
+SLUICE_SCHEDULE(cpu, conv2d, forward) { sluice::tile_convolution(plan, 2 * plan.lanes()); }
+SLUICE_SCHEDULE(cpu, conv2d, backward) { sluice::store_every_stage(plan); }

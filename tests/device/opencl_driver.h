@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks over the shoulder of Halide's runtime as it calls the OpenCL driver: what ran where, what memory is held, and
+// calls that are made to fail.
+#pragma once
+#include <string>
+
+namespace sluice::testing {
+
+// Why no OpenCL kernel can run on this machine; empty if one can. Asks the driver, not Halide.
+std::string missing_opencl();
+
+// To be called before the first OpenCL kernel of the process.
+void watch_opencl();
+
+int opencl_launches();        // kernels started so far
+int opencl_buffers();         // device buffers held now
+std::string opencl_device();  // the device that the last kernel was started on: its name, and its platform's
+
+// The `count`-th call from now of one of the watched functions fails: clCreateBuffer, clEnqueueNDRangeKernel,
+// clEnqueueReadBuffer, clEnqueueWriteBuffer.
+void fail_opencl_call(const std::string &function, int count = 1);
+
+}  // namespace sluice::testing

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names files: their grammar with the line of every mistake, and what they make of checkpoints.
+#include "weights_io/names.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <numeric>
+#include <ostream>
+#include <sstream>
+#include <utility>
+
+#include "tests/weights_io/support.h"
+#include "weights_io/safetensors.h"
+
+namespace sluice {
+namespace {
+
+using test::message_of;
+using ::testing::IsNotSubstring;
+using ::testing::IsSubstring;
+
+constexpr const char *kSmall = R"(# a comment
+model small
+set layer = one two   # a comment
+set plain = last
+dialect torch
+  {layer}.conv.weight -> {layer}.feature_weight, {layer}.gate_weight layout=oihw split=o
+  {plain}.weight -> {plain}.weight layout=oihw
+dialect tf
+  net/{layer}/{layer}_conv -> {layer}.feature_weight,{layer}.gate_weight split=o layout=hwio
+  net/{plain} -> {plain}.weight layout=hwio
+  ignore */Adam step
+param width = one.feature_weight[0] * 4 / 2
+)";
+
+// 0, 1, 2, ...
+StoredTensor counting(std::vector<int64_t> shape) {
+  StoredTensor tensor = StoredTensor::of_f32(std::move(shape));
+  std::iota(tensor.f32(), tensor.f32() + tensor.elements(), 0.0f);
+  return tensor;
+}
+
+Archive small_torch() {
+  Archive archive;
+  archive.tensors["one.conv.weight"] = counting({4, 2, 1, 3});
+  archive.tensors["two.conv.weight"] = counting({2, 1, 1, 1});
+  archive.tensors["last.weight"] = counting({1, 1, 1, 1});
+  return archive;
+}
+
+std::vector<float> values(const StoredTensor &tensor) { return {tensor.f32(), tensor.f32() + tensor.elements()}; }
+
+TEST(Names, SplitsAndInfersParameters) {
+  const Conversion result = apply_names(parse_names(kSmall, "n"), small_torch(), "s");
+  EXPECT_EQ(result.dialect, "torch");
+  EXPECT_EQ(result.ignored, 0u);
+  EXPECT_EQ(result.parameters, (std::map<std::string, std::string>{{"width", "4"}}));
+  EXPECT_EQ(result.tensors.size(), 5u);
+  EXPECT_EQ(result.tensors.at("one.feature_weight").shape, (std::vector<int64_t>{2, 2, 1, 3}));
+  EXPECT_EQ(values(result.tensors.at("one.feature_weight")),
+            (std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+  EXPECT_EQ(values(result.tensors.at("one.gate_weight")),
+            (std::vector<float>{12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23}));
+}
+
+TEST(Names, ReordersAxesAndIgnoresOptimiserState) {
+  Archive archive;
+  archive.tensors["net/one/one_conv"] = counting({1, 3, 2, 4});  // h w i o
+  archive.tensors["net/two/two_conv"] = counting({1, 1, 1, 2});
+  archive.tensors["net/last"] = counting({1, 1, 1, 1});
+  archive.tensors["net/last/Adam"] = counting({1});
+  archive.tensors["step"] = {DType::i64, {}, test::Bytes(8)};
+  const Conversion result = apply_names(parse_names(kSmall, "n"), archive, "s");
+  EXPECT_EQ(result.dialect, "tf");
+  EXPECT_EQ(result.ignored, 2u);
+  const StoredTensor &gate = result.tensors.at("one.gate_weight");
+  EXPECT_EQ(gate.shape, (std::vector<int64_t>{2, 2, 1, 3}));
+  for (int o = 0; o < 2; ++o) {
+    for (int i = 0; i < 2; ++i) {
+      for (int w = 0; w < 3; ++w) {
+        EXPECT_EQ(gate.f32()[(o * 2 + i) * 3 + w], static_cast<float>((w * 2 + i) * 4 + 2 + o));
+      }
+    }
+  }
+}
+
+TEST(Names, SplitsAlongAnInnerAxis) {
+  const NamesFile names = parse_names("model m\ndialect d\nw -> a.w, b.w layout=iohw:iohw split=o", "n");
+  Archive archive;
+  archive.tensors["w"] = counting({2, 4, 1, 1});
+  const Conversion result = apply_names(names, archive, "s");
+  EXPECT_EQ(result.tensors.at("a.w").shape, (std::vector<int64_t>{2, 2, 1, 1}));
+  EXPECT_EQ(values(result.tensors.at("a.w")), (std::vector<float>{0, 1, 4, 5}));
+  EXPECT_EQ(values(result.tensors.at("b.w")), (std::vector<float>{2, 3, 6, 7}));
+}
+
+TEST(Names, WithoutLayoutAnyRankIsTakenAsItIs) {
+  const NamesFile names = parse_names("model m\ndialect d\nw -> n.w", "n");
+  Archive archive;
+  archive.tensors["w"] = counting({2, 3});
+  EXPECT_EQ(apply_names(names, archive, "s").tensors.at("n.w"), archive.tensors["w"]);
+}
+
+TEST(Names, ConvertsToFloat32) {
+  const NamesFile names = parse_names("model m\ndialect d\nw -> n.w layout=o", "n");
+  Archive archive;
+  archive.tensors["w"] = {DType::bf16, {1}, {std::byte{0x80}, std::byte{0x3f}}};
+  EXPECT_EQ(values(apply_names(names, archive, "s").tensors.at("n.w")), (std::vector<float>{1}));
+}
+
+TEST(Names, EverythingThatDoesNotFitIsListedTogether) {
+  Archive archive = small_torch();
+  archive.tensors.erase("two.conv.weight");
+  archive.tensors["one.conv.weight"] = counting({3, 2, 1, 1});
+  archive.tensors["last.weight"] = counting({1, 1});
+  archive.tensors["extra.1"] = counting({1});
+  archive.tensors["step"] = counting({1});  // ignored in the other dialect only
+  const std::string message =
+      message_of(ErrorCode::bad_file, [&] { apply_names(parse_names(kSmall, "n"), archive, "file.pth"); });
+  EXPECT_EQ(message,
+            "file.pth: does not fit model small (names of dialect torch): 1 missing: 'two.conv.weight'; "
+            "2 unexpected: 'extra.1', 'step'; 2 misshapen: 'one.conv.weight': shape [3, 2, 1, 1], expected an axis 0 "
+            "that can be cut into 2 equal parts, 'last.weight': shape [1, 1], expected 4 axes");
+}
+
+TEST(Names, IntegersAndHugeDoublesAreNoWeights) {
+  const NamesFile names = parse_names("model m\ndialect d\nv -> n.v\nw -> n.w", "n");
+  Archive archive;
+  const double huge = 1e300;
+  archive.tensors["v"] = {DType::f64, {}, test::Bytes(8)};
+  std::memcpy(archive.tensors["v"].bytes.data(), &huge, 8);
+  archive.tensors["w"] = {DType::i32, {1}, test::Bytes(4)};
+  const std::string message = message_of(ErrorCode::bad_file, [&] { apply_names(names, archive, "s"); });
+  EXPECT_PRED_FORMAT2(IsSubstring, "'w': type I32, expected real numbers", message);
+  EXPECT_PRED_FORMAT2(IsSubstring, "'v': element 0 is 1e+300, beyond the range of F32", message);
+}
+
+TEST(Names, LongListsAreCut) {
+  Archive archive = small_torch();
+  for (int i = 1000; i < 1300; ++i) archive.tensors["x" + std::to_string(i)] = counting({1});
+  const std::string message =
+      message_of(ErrorCode::bad_file, [&] { apply_names(parse_names(kSmall, "n"), archive, "s"); });
+  EXPECT_PRED_FORMAT2(IsSubstring, "300 unexpected: 'x1000', ", message);
+  EXPECT_PRED_FORMAT2(IsSubstring, "'x1199' and 100 more", message);
+  EXPECT_PRED_FORMAT2(IsNotSubstring, "x1200", message);
+}
+
+TEST(Names, NoDialectFits) {
+  Archive archive;
+  const auto message = [&] {
+    return message_of(ErrorCode::bad_file, [&] { apply_names(parse_names(kSmall, "small.names"), archive, "s"); });
+  };
+  EXPECT_EQ(message(),
+            "s: none of its 0 tensors has a name that small.names knows for model small (dialects torch, tf)");
+  archive.tensors["foo"] = counting({1});
+  EXPECT_PRED_FORMAT2(IsSubstring, "none of its 1 tensors (first: 'foo')", message());
+}
+
+TEST(Names, ParameterThatDoesNotFollowFromTheShape) {
+  const std::string names = std::string(kSmall) + "param classes = last.weight[4]\n";
+  EXPECT_PRED_FORMAT2(
+      IsSubstring, "s: parameter 'classes' cannot be had from axis 4 of 'last.weight'",
+      message_of(ErrorCode::bad_file, [&] { apply_names(parse_names(names, "n"), small_torch(), "s"); }));
+  const std::string uneven = std::string(kSmall) + "param half = last.weight[0] / 2\n";
+  EXPECT_PRED_FORMAT2(IsSubstring, "parameter 'half'", message_of(ErrorCode::bad_file, [&] {
+                        apply_names(parse_names(uneven, "n"), small_torch(), "s");
+                      }));
+}
+
+struct Mistake {
+  const char *what, *text, *message;
+};
+
+void PrintTo(const Mistake &mistake, std::ostream *out) { *out << mistake.text; }
+
+class NamesMistake : public ::testing::TestWithParam<Mistake> {};
+
+TEST_P(NamesMistake, IsRefusedWithItsLine) {
+  EXPECT_EQ(message_of(ErrorCode::bad_file, [&] { parse_names(GetParam().text, "n"); }), GetParam().message);
+}
+
+const Mistake kMistakes[] = {
+    {"Empty", "", "n:1: no model"},
+    {"NoDialect", "model m", "n:1: no dialect"},
+    {"EmptyDialect", "model m\ndialect d", "n:2: dialect 'd' has no names"},
+    {"SecondModel", "model m\nmodel k", "n:2: a second model"},
+    {"ModelOfTwoWords", "model m n", "n:1: expected: model NAME"},
+    {"UnknownStatement", "\n\nfoo bar",
+     "n:3: 'foo' begins no statement (model, set, dialect, ignore, param, or NAME -> NAME)"},
+    {"RuleBeforeDialect", "a -> b", "n:1: comes before the first dialect"},
+    {"IgnoreBeforeDialect", "ignore b", "n:1: comes before the first dialect"},
+    {"IgnoreNothing", "dialect d\nignore", "n:2: expected: ignore PATTERN ..."},
+    {"SecondDialect", "dialect d\ndialect d", "n:2: a second dialect 'd'"},
+    {"EmptySet", "set a =", "n:1: expected: set NAME = WORD ..."},
+    {"SecondSet", "set a = b\nset a = c", "n:2: set 'a' is already defined"},
+    {"AddToNoSet", "set a += b", "n:1: set 'a' is not yet defined"},
+    {"WordTwiceInSet", "set a = b b", "n:1: 'b' is in set 'a' already"},
+    {"BracesInSet", "set a = {b}", "n:1: '{b}' is no word"},
+    {"UnknownSet", "dialect d\n{a} -> {a}", "n:2: no set 'a'"},
+    {"UnboundSet", "set a = b\ndialect d\nx -> {a}", "n:3: {a} is not on the left of '->'"},
+    {"OpenBrace", "set a = b\ndialect d\n{a -> x", "n:3: braces do not match in '{a'"},
+    {"CloseBrace", "set a = b\ndialect d\na} -> x", "n:3: braces do not match in 'a}'"},
+    {"TwoNamesOnTheLeft", "dialect d\na b -> c", "n:2: expected one name before '->'"},
+    {"NothingOnTheRight", "dialect d\na ->", "n:2: expected names, with commas between them, after '->'"},
+    {"NoCommas", "dialect d\na -> b c", "n:2: expected names, with commas between them, after '->'"},
+    {"ExtraComma", "dialect d\na -> b, layout=o", "n:2: expected names, with commas between them, after '->'"},
+    {"UnknownAxis", "dialect d\na -> b layout=ox", "n:2: layout 'ox': expected axes out of 'oithw', or AXES:AXES"},
+    {"AxisTwice", "dialect d\na -> b layout=oo:oo", "n:2: layout 'oo:oo': expected axes out of 'oithw', or AXES:AXES"},
+    {"LayoutTwice", "dialect d\na -> b layout=o layout=o", "n:2: 'layout=o' is given twice"},
+    {"OtherAxesWanted", "dialect d\na -> b layout=oi:oh",
+     "n:2: layout 'oi:oh': expected axes out of 'oithw', or AXES:AXES"},
+    {"TwoNamesNoSplit", "dialect d\na -> b, c layout=o", "n:2: several names need split=AXIS, and one name none"},
+    {"OneNameSplit", "dialect d\na -> b layout=o split=o", "n:2: several names need split=AXIS, and one name none"},
+    {"SplitWithoutLayout", "dialect d\na -> b, c split=o", "n:2: split 'o' is no axis of layout ''"},
+    {"SplitOfAnotherAxis", "dialect d\na -> b, c layout=hw split=o", "n:2: split 'o' is no axis of layout 'hw'"},
+    {"SourceTwice", "model m\ndialect d\na -> b\na -> c", "n:4: 'a' comes twice"},
+    {"TargetTwice", "model m\nset s = x y\ndialect d\n{s} -> b", "n:4: 'b' is made twice"},
+    {"DialectsDiffer", "model m\ndialect d\na -> b\ndialect e\na -> c",
+     "n:4: dialects 'd' and 'e' must make the same tensors; 'b' is in one only"},
+    {"ParamForm", "param a = b", "n:1: expected: param NAME = TENSOR[AXIS] [* N] [/ N]"},
+    {"ParamOperator", "param a = b[0] + 1", "n:1: expected: param NAME = TENSOR[AXIS] [* N] [/ N]"},
+    {"ParamAxis", "param a = b[x]", "n:1: 'x' is no number of at least 0"},
+    {"ParamNegativeAxis", "param a = b[-1]", "n:1: '-1' is no number of at least 0"},
+    {"ParamZero", "param a = b[0] / 0", "n:1: '0' is no number of at least 1"},
+    {"ParamHuge", "param a = b[0] * 4294967296", "n:1: '4294967296' is no number of at least 1"},
+    {"ParamTwice", "param a = b[0]\nparam a = b[0]", "n:2: a second param 'a'"},
+    {"ParamOfNothing", "model m\nparam a = z[0]\ndialect d\na -> b", "n:2: no dialect makes 'z'"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, NamesMistake, ::testing::ValuesIn(kMistakes),
+                         [](const auto &instance) { return std::string(instance.param.what); });
+
+TEST(Names, TooManyNamesAreRefused) {
+  std::string text = "model m\nset a =";
+  for (int i = 0; i < 400; ++i) text += " w" + std::to_string(i);
+  text += "\nset b = " + text.substr(text.find(" w")) + "\ndialect d\n{a}{b} -> {a}.{b}\n";
+  EXPECT_PRED_FORMAT2(IsSubstring, "more than 100000 names",
+                      message_of(ErrorCode::bad_file, [&] { parse_names(text, "n"); }));
+}
+
+TEST(Names, ReadsFiles) {
+  const test::Folder folder;
+  test::put(folder / "small.names", std::string(kSmall));
+  EXPECT_EQ(read_names(folder / "small.names").model, "small");
+  test::put(folder / "small.names", std::string("model m\nfoo"));
+  EXPECT_PRED_FORMAT2(IsSubstring, (folder / "small.names").string() + ":2: 'foo'",
+                      message_of(ErrorCode::bad_file, [&] { read_names(folder / "small.names"); }));
+  message_of(ErrorCode::not_found, [&] { read_names(folder / "absent.names"); });
+}
+
+// DeepFill v2 with three input and four output channels everywhere, under the names of the three dialects. Every weight
+// has its own value, made from layer, o, i, h, w alone.
+struct TinyDeepFill {
+  Archive ours, torch, tensorflow;
+
+  TinyDeepFill() {
+    const char *gated =
+        "conv1 conv2_downsample conv3 conv4_downsample conv5 conv6 conv7_atrous conv8_atrous conv9_atrous "
+        "conv10_atrous "
+        "conv11 conv12 conv13_upsample conv14 conv15_upsample conv16 xconv1 xconv2_downsample xconv3 xconv4_downsample "
+        "xconv5 xconv6 xconv7_atrous xconv8_atrous xconv9_atrous xconv10_atrous pmconv1 pmconv2_downsample pmconv3 "
+        "pmconv4_downsample pmconv5 pmconv6 pmconv9 pmconv10 allconv11 allconv12 allconv13_upsample allconv14 "
+        "allconv15_upsample allconv16";
+    std::istringstream layers(gated);
+    for (std::string layer; layers >> layer;) add(layer, true);
+    add("conv17", false);
+    add("allconv17", false);
+  }
+
+ private:
+  static constexpr int64_t kOut = 4, kIn = 3, kSide = 3;
+
+  void add(const std::string &layer, bool gated) {
+    const auto base = static_cast<float>(1000 * ++layers_);
+    StoredTensor oihw = StoredTensor::of_f32({kOut, kIn, kSide, kSide});
+    StoredTensor hwio = StoredTensor::of_f32({kSide, kSide, kIn, kOut});
+    StoredTensor bias = StoredTensor::of_f32({kOut});
+    for (int64_t o = 0; o < kOut; ++o) {
+      bias.f32()[o] = -base - static_cast<float>(o);
+      for (int64_t i = 0; i < kIn; ++i) {
+        for (int64_t hw = 0; hw < kSide * kSide; ++hw) {
+          const float value = base + static_cast<float>((o * kIn + i) * 10 + hw);
+          oihw.f32()[(o * kIn + i) * kSide * kSide + hw] = value;
+          hwio.f32()[(hw * kIn + i) * kOut + o] = value;
+        }
+      }
+    }
+    if (gated) {
+      const auto halves = [&](const char *port, const StoredTensor &whole) {
+        std::vector<int64_t> shape = whole.shape;
+        shape[0] /= 2;
+        ours.tensors[layer + ".feature_" + port] = StoredTensor::of_f32(shape, whole.f32());
+        ours.tensors[layer + ".gate_" + port] = StoredTensor::of_f32(shape, whole.f32() + whole.elements() / 2);
+      };
+      halves("weight", oihw);
+      halves("bias", bias);
+    } else {
+      ours.tensors[layer + ".weight"] = oihw;
+      ours.tensors[layer + ".bias"] = bias;
+    }
+    const bool enlarges = layer.ends_with("_upsample");
+    torch.tensors[layer + (enlarges ? ".conv.conv.weight" : ".conv.weight")] = oihw;
+    torch.tensors[layer + (enlarges ? ".conv.conv.bias" : ".conv.bias")] = bias;
+    const std::string scope = "inpaint_net/" + layer + (enlarges ? "/" + layer + "_conv" : "");
+    tensorflow.tensors[scope + "/kernel"] = hwio;
+    tensorflow.tensors[scope + "/bias"] = bias;
+  }
+
+  int layers_ = 0;
+};
+
+class DeepFillNames : public ::testing::Test {
+ protected:
+  const NamesFile names_ = read_names(test::source_dir() / "models/deepfill2.names");
+  TinyDeepFill tiny_;
+};
+
+TEST_F(DeepFillNames, AllDialectsGiveTheSame) {
+  ASSERT_EQ(tiny_.ours.tensors.size(), 164u);
+  for (const auto &[dialect, source] :
+       {std::pair{"sluice", &tiny_.ours}, {"torch", &tiny_.torch}, {"tensorflow", &tiny_.tensorflow}}) {
+    const Conversion result = apply_names(names_, *source, dialect);
+    EXPECT_EQ(result.dialect, dialect);
+    EXPECT_EQ(result.parameters, (std::map<std::string, std::string>{{"width", "4"}})) << dialect;
+    EXPECT_TRUE(result.tensors == tiny_.ours.tensors) << dialect;
+  }
+}
+
+TEST_F(DeepFillNames, TrainingStateOfTensorFlowIsIgnored) {
+  Archive trained = tiny_.tensorflow;
+  for (const auto &[name, tensor] : tiny_.tensorflow.tensors) {
+    trained.tensors[name + "/Adam"] = tensor;
+    trained.tensors[name + "/Adam_1"] = tensor;
+  }
+  for (const char *scalar : {"beta1_power", "beta2_power", "lr"}) trained.tensors[scalar] = counting({});
+  trained.tensors["global_step"] = {DType::i32, {}, test::Bytes(4)};
+  trained.tensors["discriminator/sn_patch_gan/conv1/kernel"] = counting({5, 5, 4, 8});
+  trained.tensors["discriminator/sn_patch_gan/conv1/kernel_sn/u"] = counting({1, 8});
+  const Conversion result = apply_names(names_, trained, "s");
+  EXPECT_EQ(result.ignored, 2 * 84 + 4 + 2u);
+  EXPECT_TRUE(result.tensors == tiny_.ours.tensors);
+  trained.tensors["inpaint_net/conv1/Adam_2"] = counting({1});
+  EXPECT_PRED_FORMAT2(IsSubstring, "1 unexpected: 'inpaint_net/conv1/Adam_2'",
+                      message_of(ErrorCode::bad_file, [&] { apply_names(names_, trained, "s"); }));
+}
+
+TEST_F(DeepFillNames, EveryMissingTensorIsNoticed) {
+  for (const Archive *source : {&tiny_.ours, &tiny_.torch, &tiny_.tensorflow}) {
+    for (const auto &[name, tensor] : source->tensors) {
+      Archive less = *source;
+      less.tensors.erase(name);
+      EXPECT_PRED_FORMAT2(IsSubstring, "1 missing: '" + name + "'",
+                          message_of(ErrorCode::bad_file, [&] { apply_names(names_, less, "s"); }));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// models/<model>.names: how the tensors of published checkpoints become the tensors of our graph. The file is data; the
+// comment at the top of models/deepfill2.names describes its form.
+#pragma once
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weights_io/tensor.h"
+
+namespace sluice {
+
+// One tensor of a dialect and what becomes of it: patterns are already expanded.
+struct NameRule {
+  std::string source;
+  std::vector<std::string> targets;  // more than one: equal parts along `split_axis`
+  std::vector<std::size_t>
+      permutation;             // axis k of ours is axis permutation[k] of the source; empty: any rank, as it is
+  std::size_t split_axis = 0;  // of ours
+  int line = 0;
+};
+
+struct NameDialect {
+  std::string name;
+  std::vector<NameRule> rules;
+  std::vector<std::string> ignored;  // patterns with '*'
+  int line = 0;
+};
+
+// value = extent of one axis of one of our tensors, times, then divided by.
+struct NameParameter {
+  std::string name, tensor;
+  std::size_t axis = 0;
+  int64_t times = 1, divided_by = 1;
+  int line = 0;
+};
+
+struct NamesFile {
+  std::string file;  // for messages
+  std::string model;
+  std::vector<NameDialect> dialects;
+  std::vector<NameParameter> parameters;
+};
+
+// Throw Error(bad_file) "<file>:<line>: <reason>"; Error(not_found) when the file is absent.
+NamesFile read_names(const std::filesystem::path &path);
+NamesFile parse_names(std::string_view text, const std::string &name_for_errors);
+
+struct Conversion {
+  TensorMap tensors;                              // our names, float32
+  std::map<std::string, std::string> parameters;  // of the graph, such as width -> "48"
+  std::string dialect;
+  std::size_t ignored = 0;  // tensors of the source that the dialect says to leave out
+};
+
+// Picks the dialect most of whose names are in the source, and is strict about the rest: all missing, unexpected and
+// misshapen tensors are listed in one Error(bad_file).
+Conversion apply_names(const NamesFile &names, const Archive &source, const std::string &source_name);
+
+}  // namespace sluice
