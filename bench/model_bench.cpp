@@ -2,9 +2,10 @@
 // Speed and memory of a whole network, and where its time goes.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
+#include <chrono>
+#include <fstream>
 #include <numeric>
 
 #include "bench/measurement.h"
@@ -55,19 +56,73 @@ Network make_network(const ModelOptions &options, int64_t size) {
                  options.input.empty() ? random_inputs(graph, shapes, kSeed) : read_safetensors(options.input).tensors);
 }
 
+// Of this process alone: getrusage would give the size of the parent that forked it where that is larger.
 double peak_memory_mb() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) * 1024 / kMega;  // kilobytes on Linux
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) * 1024 / kMega;
+  }
+  return 0;
 }
 
-void measure_size(benchmark::State &state, const ModelOptions &options, int64_t size) {
+// Seconds of every step of a plan, one sample a run.
+class StepTimer {
+ public:
+  explicit StepTimer(size_t steps) : samples_(steps) {}
+
+  RunOptions observe() {
+    RunOptions options;
+    options.progress = [this](int done, int, const std::string &) {
+      const auto now = std::chrono::steady_clock::now();
+      if (done > 0)
+        samples_[static_cast<size_t>(done) - 1].push_back(std::chrono::duration<double>(now - before_).count());
+      before_ = now;
+    };
+    return options;
+  }
+
+  std::vector<double> medians() const {
+    std::vector<double> seconds;
+    for (const auto &of_step : samples_) seconds.push_back(median(of_step));
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point before_;
+  std::vector<std::vector<double>> samples_;
+};
+
+// The steps, longest first.
+std::string describe_steps(const Network &network, const WorkFormulas &formulas, const std::vector<double> &seconds,
+                           double peak) {
+  const double total = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+  std::vector<size_t> order(seconds.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return seconds[a] > seconds[b]; });
+  std::string text = fmt::format("{:<20} {:<20} {:>15} {:>9} {:>7} {:>8} {:>12}\n", "node", "op", "output c h w", "ms",
+                                 "% time", "GFLOP/s", "% FMA peak");
+  for (const size_t i : order) {
+    const PlannedStep &step = network.plan().steps()[i];
+    const Extents &extents = network.plan().tensors()[static_cast<size_t>(step.outputs[0])].extents;
+    const Work work = formulas.of(network.plan(), step);
+    text += fmt::format("{:<20} {:<20} {:>15} {:>9.3f} {:>7.2f} {:>8.0f} {:>12.1f}\n", step.node->name, step.node->op,
+                        fmt::format("{} {} {}", extents[0], extents[2], extents[1]), seconds[i] * 1e3,
+                        100 * seconds[i] / total, work.direct_gflop / seconds[i],
+                        100 * work.reduced_gflop / seconds[i] / peak);
+  }
+  return text;
+}
+
+// Adds the table of steps to `report`.
+void measure_size(benchmark::State &state, const ModelOptions &options, int64_t size, std::string &report) {
   const Network network = make_network(options, size);
-  const Work work = WorkFormulas(options.work).of(network.plan());
+  const WorkFormulas formulas(options.work);
+  const Work work = formulas.of(network.plan());
   network.run();
+  StepTimer timer(network.plan().steps().size());
   Measurement measurement(options.threads);
   for ([[maybe_unused]] auto unused : state) {
-    state.SetIterationTime(measurement.take([&] { network.run(); }));
+    state.SetIterationTime(measurement.take([&] { network.run(timer.observe()); }));
   }
   state.counters["best_ms"] = measurement.best_seconds() * 1e3;
   state.counters["median_ms"] = measurement.median_seconds() * 1e3;
@@ -80,47 +135,8 @@ void measure_size(benchmark::State &state, const ModelOptions &options, int64_t 
   state.counters["packed_weights_MB"] = static_cast<double>(network.model().packed_bytes()) / kMega;
   state.counters["peak_memory_MB"] = peak_memory_mb();  // of the process so far
   state.counters["threads"] = options.threads;
-}
-
-// Median seconds of every step over the runs.
-std::vector<double> seconds_per_step(const Network &network, int runs) {
-  std::vector<std::vector<double>> samples(network.plan().steps().size());
-  for (int run = 0; run < runs; run++) {
-    auto before = std::chrono::steady_clock::now();
-    RunOptions observed;
-    observed.progress = [&](int done, int, const std::string &) {
-      const auto now = std::chrono::steady_clock::now();
-      if (done > 0)
-        samples[static_cast<size_t>(done) - 1].push_back(std::chrono::duration<double>(now - before).count());
-      before = now;
-    };
-    network.run(observed);
-  }
-  std::vector<double> seconds;
-  for (const auto &of_step : samples) seconds.push_back(median(of_step));
-  return seconds;
-}
-
-void print_per_node(const ModelOptions &options, int64_t size) {
-  const Network network = make_network(options, size);
-  const WorkFormulas formulas(options.work);
-  network.run();
-  const std::vector<double> seconds = seconds_per_step(network, options.runs);
-  const double total = std::accumulate(seconds.begin(), seconds.end(), 0.0);
-  std::vector<size_t> order(seconds.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return seconds[a] > seconds[b]; });
-
-  fmt::print("\n{} at {}x{}: {:.1f} ms, the medians of the nodes summed\n", network.model().graph().model, size, size,
-             total * 1e3);
-  fmt::print("{:<20} {:<20} {:>15} {:>9} {:>6} {:>8}\n", "node", "op", "output c h w", "ms", "%", "GFLOP/s");
-  for (const size_t i : order) {
-    const PlannedStep &step = network.plan().steps()[i];
-    const Extents &extents = network.plan().tensors()[static_cast<size_t>(step.outputs[0])].extents;
-    fmt::print("{:<20} {:<20} {:>15} {:>9.3f} {:>6.2f} {:>8.0f}\n", step.node->name, step.node->op,
-               fmt::format("{} {} {}", extents[0], extents[2], extents[1]), seconds[i] * 1e3, 100 * seconds[i] / total,
-               formulas.of(network.plan(), step).direct_gflop / seconds[i]);
-  }
+  report += fmt::format("\n{} at {}x{}, median ms of {} runs\n{}", network.model().graph().model, size, size,
+                        options.runs, describe_steps(network, formulas, timer.medians(), measurement.median_peak()));
 }
 
 void run_all(const ModelOptions &options) {
@@ -130,17 +146,16 @@ void run_all(const ModelOptions &options) {
   }
   describe_machine(options);
   const std::string model = read_graph(options.graph).model;
+  std::string report;
   for (const int64_t size : options.sizes) {
     benchmark::RegisterBenchmark(fmt::format("{}/{}", model, size).c_str(),
-                                 [=](benchmark::State &state) { measure_size(state, options, size); })
+                                 [&, size](benchmark::State &state) { measure_size(state, options, size, report); })
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond)
         ->Iterations(options.runs);
   }
   benchmark::RunSpecifiedBenchmarks();
-  for (const int64_t size : options.sizes) {
-    if (options.per_node) print_per_node(options, size);
-  }
+  if (options.per_node) fmt::print("{}", report);
 }
 
 }  // namespace

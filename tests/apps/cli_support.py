@@ -114,8 +114,9 @@ def values(tensor):
 
 
 def run(*arguments, **environment):
+    """Models by name are those of the source, wherever the binary was built."""
     return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300,
-                          env=os.environ | environment)
+                          env=os.environ | {"SLUICE_MODELS": str(SOURCE / "models")} | environment)
 
 
 class CliTestCase(unittest.TestCase):

@@ -148,7 +148,7 @@ class InpaintTest(ModelTestCase):
         cli.write_png(self.image, cli.noise(side, side, 1))
         cli.write_png(self.mask, cli.mask_of(side, side, lambda x, y: x < 200))
         with subprocess.Popen([cli.BINARY, "inpaint", self.image, self.mask, "-o", self.out, "--weights", self.weights,
-                               "--threads", "1"], stderr=subprocess.PIPE, text=True) as process:
+                               "--threads", "1", "--model", self.models / "deepfill2.graph"], stderr=subprocess.PIPE, text=True) as process:
             status = pathlib.Path(f"/proc/{process.pid}/status")
             caught = 0
             while not caught >> (signal.SIGINT - 1) & 1 and process.poll() is None:
@@ -215,7 +215,7 @@ class BadModelTest(ModelTestCase):
         self.fail_with(3, "inpaint", self.image, self.mask, "-o", self.out, "--weights", self.path("none"), says="none")
 
     def test_settings(self):
-        self.inpaint_fails(4, "--set", "width=16", says="conv1.feature_weight")
+        self.inpaint_fails(4, "--set", "width=16", says="conv1.feature_bias")
         for setting in ("width", "=8", "width=", "height=8", "width=x"):
             self.inpaint_fails(2, "--set", setting)
 
@@ -249,11 +249,21 @@ class BadModelTest(ModelTestCase):
         metadata = {key: value for key, value in metadata.items() if not key.startswith("crc32.")}
         del tensors["conv3.gate_weight"], tensors["xconv1.feature_bias"]
         tensors["surplus"] = cli.floats([1], [1])
-        dtype, shape, data = tensors["conv17.weight"]
-        tensors["conv17.weight"] = (dtype, shape[::-1], data)
+        tensors["conv17.bias"] = cli.floats([4], [0] * 4)
         self.weights = self.path("bad.safetensors")
         cli.write_safetensors(self.weights, tensors, metadata)
-        self.inpaint_fails(4, says=["conv3.gate_weight", "xconv1.feature_bias", "surplus", "conv17.weight", "deepfill2"])
+        self.inpaint_fails(4, says=["conv3.gate_weight", "xconv1.feature_bias", "surplus", "conv17.bias", "deepfill2"])
+
+    def test_a_weight_whose_shape_does_not_fit_is_refused(self):
+        whole, metadata = cli.read_safetensors(self.weights)
+        metadata = {key: value for key, value in metadata.items() if not key.startswith("crc32.")}
+        self.weights = self.path("bad.safetensors")
+        for name, wrong in (("conv17.weight", [3, 3, 2, 3]), ("conv3.gate_weight", [8, 4, 6, 3]),
+                            ("xconv6.feature_weight", [16, 1, 48, 3]), ("conv3.gate_weight", [576])):
+            dtype, _, data = whole[name]
+            cli.write_safetensors(self.weights, whole | {name: (dtype, wrong, data)}, metadata)
+            with self.subTest(name=name, wrong=wrong):
+                self.inpaint_fails(4, says=[name, str(wrong)])
 
 
 class ConvertTest(ModelTestCase):

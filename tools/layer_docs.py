@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/layers.md from the schemas that the generator executables print.
+
+  tools/layer_docs.py BUILD_DIR [--check]
+"""
+import argparse
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+HEADER = """# Layers
+
+Written by tools/layer_docs.py from what the layers say of themselves. `layer name from inputs to output attribute=value ...` is a line of a graph
+(graph_format.md). Weights are `<node>.<parameter>` in a weights file, axes as listed.
+"""
+
+
+NAMES = {"x": "w", "y": "h"}
+
+
+def axes(port):
+    return "[" + " ".join(axis[1] or NAMES.get(axis[0], axis[0]) for axis in reversed(port["axes"])) + "]"
+
+
+def attribute_row(attribute):
+    default = attribute["fallback"] or ("from the weights" if attribute["kind"] == "shape" else "none: must be given")
+    parts = attribute["parts"]
+    words = [word for word, _ in attribute["words"]]
+    values = " ".join(attribute["built"]) or ("number" if attribute["kind"] == "real" else "whole number")
+    if len(parts) > 1:
+        values += f", or {len(parts)} of them: " + ",".join(parts)
+    if words:
+        values += "; or " + " ".join(words)
+    if attribute["name"] == "bias":
+        values = "true false"
+    return f"| `{attribute['name']}` | {values} | {default} |"
+
+
+def section(schema):
+    out = [f"\n## {schema['layer']}\n", f"    {schema['summary']}\n"]
+    ports = [f"{p['name']} {axes(p)}" + ("" if p["differentiable"] else " (no gradient)") for p in schema["inputs"]]
+    out.append("Inputs: " + "; ".join(f"`{p}`" for p in ports) + ".")
+    out.append("Output: " + "; ".join(f"`{p['name']} {axes(p)}`" for p in schema["outputs"]) + ".")
+    if schema["parameters"]:
+        out.append("Parameters: " + "; ".join(f"`{p['name']} {axes(p)}`" + (f" (if {p['when']})" if p["when"] else "")
+                                              for p in schema["parameters"]) + ".")
+    if schema["attributes"]:
+        out += ["\n| attribute | values | default |", "|---|---|---|"] + [attribute_row(a) for a in schema["attributes"]]
+    return "\n".join(out) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--check", action="store_true", help="only compare with the checked-in file")
+    options = parser.parse_args()
+    files = sorted((options.build / "generators").glob("*.schema.json"))
+    if not files:
+        sys.exit(f"no *.schema.json in {options.build}/generators: build first")
+    text = HEADER + "".join(section(json.loads(file.read_text())) for file in files)
+    target = ROOT / "docs" / "layers.md"
+    if options.check:
+        if not target.exists() or target.read_text() != text:
+            sys.exit(f"{target.relative_to(ROOT)} is out of date: run tools/layer_docs.py {options.build}")
+        return
+    target.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
