@@ -19,14 +19,17 @@ setup:  ## install what is missing: Debian packages, and Halide, CMake and Ninja
 
 test: build/build.ninja  ## build everything and run every test (CTEST_ARGS="-R name" for some)
 	@$(call PRESET_BUILD,release)
+	@.venv/bin/python tools/slowest_kernels.py build
 	@$(CTEST) --preset release --parallel $(JOBS) $(CTEST_ARGS)
+	@sed -n '/: Skipped$$/{n;p}' build/Testing/Temporary/LastTest.log | sort -u | sed 's/^/skipped: /'
 
 demo: build  ## build the program only, then show what it does
 	@bash tools/demo.sh
 
 bench: build/build.ninja  ## build and run the benchmarks (BENCH_ARGS="--benchmark_filter=name" for some)
-	@$(call PRESET_BUILD,release) --target sluice_bench
-	@build/bin/sluice_bench $(BENCH_ARGS)
+	@$(call PRESET_BUILD,release) --target layer_bench --target model_bench
+	@build/bin/layer_bench $(BENCH_ARGS)
+	@build/bin/model_bench $(BENCH_ARGS)
 
 asan: build-asan/build.ninja  ## build and test with the address and undefined-behaviour sanitizers
 	@$(call PRESET_BUILD,asan)

@@ -50,11 +50,12 @@ class Layer(torch.nn.Module):
             x = F.interpolate(x, scale_factor=2, mode="nearest")
         top, bottom = same_padding(x.shape[2], *self.shape)
         left, right = same_padding(x.shape[3], *self.shape)
-        if (top, left) == (bottom, right):
-            self.conv.padding = (top, left)
-        else:
-            x, self.conv.padding = F.pad(x, (left, right, top, bottom)), (0, 0)
-        y = self.conv(x)
+        padding = (top, left)
+        if padding != (bottom, right):
+            x, padding = F.pad(x, (left, right, top, bottom)), (0, 0)
+        _, stride, dilation = self.shape
+        y = torch.convolution(x, self.conv.weight, self.conv.bias, (stride, stride), padding, (dilation, dilation), False,
+                              (0, 0), 1)
         if not self.gated:
             return y
         feature, gate = y.chunk(2, 1)
@@ -78,28 +79,36 @@ def key_mask(mask, height, width):
     return (F.max_pool2d(small, 3, 1, 1) == 0).to(mask.dtype).reshape(-1)
 
 
-def add_diagonals(scores):
+def add_diagonals(scores, in_place):
+    if not in_place:
+        padded = F.pad(scores, (1, 1, 1, 1))
+        return padded[:-2, :-2] + padded[1:-1, 1:-1] + padded[2:, 2:]
     total = scores.clone()
     total[1:, 1:] += scores[:-1, :-1]
     total[:-1, :-1] += scores[1:, 1:]
     return total
 
 
-def attention(feature, usable, scale=10.0):
-    """Two matrix products over all pairs of patches, the fuse by slices, the paste as four shifted sums."""
+def attention(feature, usable, in_place, scale=10.0):
+    """Two matrix products over all pairs of patches, the fuse by slices, the paste as four shifted sums.
+
+    in_place is faster as it stands, and very slow when compiled."""
     channels, height, width = feature.shape[1:]
     gh, gw = height // 2, width // 2
     count = gh * gw
     padded = F.pad(subsample(feature, gh, gw), (1, 1, 1, 1))
     patches = torch.cat([padded[:, :, i:i + gh, j:j + gw] for i in range(3) for j in range(3)], 1).reshape(-1, count)
     keys = patches / patches.square().sum(0, keepdim=True).sqrt().clamp_min(1e-4)
-    scores = add_diagonals(patches.t() @ keys)
+    scores = add_diagonals(patches.t() @ keys, in_place)
     scores = scores.reshape(gh, gw, gh, gw).permute(1, 0, 3, 2).reshape(count, count)
-    scores = add_diagonals(scores)
+    scores = add_diagonals(scores, in_place)
     scores = scores.reshape(gw, gh, gw, gh).permute(1, 0, 3, 2).reshape(count, count)
-    scores *= usable * scale
-    weights = torch.softmax(scores, 1)
-    weights *= usable
+    if in_place:
+        scores *= usable * scale
+        weights = torch.softmax(scores, 1)
+        weights *= usable
+    else:
+        weights = torch.softmax(scores * (usable * scale), 1) * usable
     around = F.pad(feature, (1, 1, 1, 1))
     raw = torch.cat([around[:, :, i:i + 2 * gh - 1:2, j:j + 2 * gw - 1:2] for i in range(4) for j in range(4)], 1)
     pasted = (raw.reshape(16 * channels, count) @ weights.t()).reshape(2, 2, 2, 2, channels, gh, gw)
@@ -114,8 +123,9 @@ def attention(feature, usable, scale=10.0):
 class Generator(torch.nn.Module):
     """forward(image in -1..1, mask) -> filled, x1, x2."""
 
-    def __init__(self, width=48):
+    def __init__(self, width=48, in_place=True):
         super().__init__()
+        self.in_place = in_place
         half = width // 2
         self.groups = {"coarse": encoder("conv", 5, width, 2 * width, width) + dilated("conv", width)
                                  + decoder("conv", 2 * width, width),
@@ -137,7 +147,7 @@ class Generator(torch.nn.Module):
         pasted = x1 * mask + masked * (1 - mask)
         before = self.through("before", pasted)
         usable = key_mask(mask, before.shape[2], before.shape[3])
-        after = self.through("after", attention(before, usable))
+        after = self.through("after", attention(before, usable, self.in_place))
         x2 = torch.tanh(self.through("merge", torch.cat([self.through("branch", pasted), after], 1)))
         return x2 * mask + masked * (1 - mask), x1, x2
 

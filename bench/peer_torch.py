@@ -49,7 +49,7 @@ class Torch:
     """The network ready to run."""
 
     def __init__(self, form):
-        self.network = peer_network.Generator().eval()
+        self.network = peer_network.Generator(in_place=form == "eager").eval()
         self.network.seed_weights(0)
         self.weights = self.network.named_weights()
         self.network = self.network.to(memory_format=torch.channels_last)

@@ -16,7 +16,11 @@ struct Activation : sluice::LayerDefaults {
   std::vector<Port> inputs() const { return {sluice::tensor("input")}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
   std::vector<sluice::Attribute> attributes() const {
-    return {{"activation", sluice::Attribute::Kind::variant, "", {}, {},
+    return {{"activation",
+             sluice::Attribute::Kind::variant,
+             "",
+             {},
+             {},
              {"elu", "relu", "leaky_relu", "tanh", "sigmoid", "hardtanh"}},
             {"negative_slope", sluice::Attribute::Kind::real, "0.2", {}, {}, {}}};
   }
@@ -28,7 +32,8 @@ struct Activation : sluice::LayerDefaults {
   Stages define(Context &in) const {
     Stages stages;
     const Var c("c"), x("x"), y("y"), n("n");
-    stages.add("output")(c, x, y, n) = sluice::activate(activation, in["input"](c, x, y, n), in.scalar("negative_slope"));
+    stages.add("output")(c, x, y, n) =
+        sluice::activate(activation, in["input"](c, x, y, n), in.scalar("negative_slope"));
     return stages;
   }
 };

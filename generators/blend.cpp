@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compositing by a mask: where a network's picture enters a hole (deepfillv2.md section 1: x1 * mask + known * (1 - mask)).
+// Compositing by a mask: where a network's picture enters a hole (deepfillv2.md section 1: x1 * mask + known * (1 -
+// mask)).
 #include "layer_generators.h"
 
 using namespace Halide;
@@ -11,9 +12,7 @@ struct Blend : sluice::LayerDefaults {
   static constexpr const char *kName = "blend";
   static constexpr const char *kSummary = "output = on * mask + off * (1 - mask); mask has one channel";
 
-  std::vector<Port> inputs() const {
-    return {sluice::tensor("on"), sluice::tensor("off"), sluice::tensor("mask")};
-  }
+  std::vector<Port> inputs() const { return {sluice::tensor("on"), sluice::tensor("off"), sluice::tensor("mask")}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
   std::vector<sluice::Attribute> attributes() const { return {}; }
   std::vector<Expr> extents(const Context &in, const std::string &) const {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contextual attention: patches outside the hole vote for the content of every pixel.
 // Source: Yu et al., Generative Image Inpainting with Contextual Attention (arXiv 1801.07892), section 4, as
-// JiahuiYu/generative_inpainting: inpaint_ops.contextual_attention computes it (rate 2, kernel 3, foreground = background).
+// JiahuiYu/generative_inpainting: inpaint_ops.contextual_attention computes it (rate 2, kernel 3, foreground =
+// background).
 //
 // Positions are 2-D on the grid gw = W/2 by gh = H/2: (px, py) asks (query), (qx, qy) answers (key).
 // The published fuse adds diagonals of the score matrix by flat index, first row-major, then column-major, and so wraps
@@ -24,7 +25,8 @@ using sluice::Stages;
 struct ContextualAttention : sluice::LayerDefaults {
   static constexpr const char *kName = "contextual_attention";
   static constexpr const char *kSummary =
-      "scores = <patch(query), patch(key)/max(norm, norm_floor)>; fused along diagonals; output = paste of softmax_scale softmax";
+      "scores = <patch(query), patch(key)/max(norm, norm_floor)>; fused along diagonals; output = paste of "
+      "softmax_scale softmax";
   GeneratorParam<bool> fuse{"fuse", true};
 
   std::vector<Port> inputs() const {
@@ -42,16 +44,17 @@ struct ContextualAttention : sluice::LayerDefaults {
   }
   std::map<std::string, std::string> variants() const { return {{"fuse", fuse ? "true" : "false"}}; }
 
-  // The softmax's shift, recomputed before backward: it carries no gradient, and Halide can't differentiate a running max.
+  // The softmax's shift, recomputed before backward: it carries no gradient, and Halide can't differentiate a running
+  // max.
   std::vector<Port> saved() const { return {sluice::port("row_max", {{"px", ""}, {"py", ""}, {"n", ""}})}; }
 
   // What the independent reference keeps, over the grid proper.
   std::vector<Port> steps() const {
     const std::vector<sluice::Axis> plane{{"x", ""}, {"y", ""}, {"n", ""}};
     const std::vector<sluice::Axis> pairs{{"qx", ""}, {"qy", ""}, {"px", ""}, {"py", ""}, {"n", ""}};
-    std::vector<Port> all{sluice::tensor("downsampled"),          sluice::port("mask_feature", plane),
-                          sluice::port("mask_small", plane),      sluice::port("mm", plane),
-                          sluice::port("norm", plane),            sluice::port("scores", pairs),
+    std::vector<Port> all{sluice::tensor("downsampled"),     sluice::port("mask_feature", plane),
+                          sluice::port("mask_small", plane), sluice::port("mm", plane),
+                          sluice::port("norm", plane),       sluice::port("scores", pairs),
                           sluice::port("attention", pairs)};
     if (fuse) all.push_back(sluice::port("fused_rows", pairs));
     if (fuse) all.push_back(sluice::port("fused", pairs));
@@ -93,7 +96,7 @@ struct ContextualAttention : sluice::LayerDefaults {
     const auto &size = in["input"].extent, &mask = in["mask"].extent;
     Func &feature = stages.add("mask_feature"), &small = stages.add("mask_small"), &mm = stages.add("mm");
     feature(x, y, n) = in["mask"](0, sluice::nearest(x, mask.at("x"), size.at("x"), true),
-                                        sluice::nearest(y, mask.at("y"), size.at("y"), true), min(n, mask.at("n") - 1));
+                                  sluice::nearest(y, mask.at("y"), size.at("y"), true), min(n, mask.at("n") - 1));
     const auto at = [&](const Expr &i, const Expr &j) {
       return feature(sluice::nearest(i, size.at("x"), grid.w, true), sluice::nearest(j, size.at("y"), grid.h, true), n);
     };
@@ -117,7 +120,8 @@ struct ContextualAttention : sluice::LayerDefaults {
     const auto patch = [&](const Expr &i, const Expr &j) {
       return select(grid.inside(i, j), downsampled(c, i + kx - 1, j + ky - 1, n), in.constant(0));
     };
-    Func &query = stages.add("query"), &squares = stages.add("squares"), &norm = stages.add("norm"), &key = stages.add("key");
+    Func &query = stages.add("query"), &squares = stages.add("squares"), &norm = stages.add("norm"),
+         &key = stages.add("key");
     query(c, kx, ky, x, y, n) = fuse ? continued(patch, grid) : patch(x, y);
     const RDom r(0, input.extent.at("c"), 0, 3, 0, 3, "r");
     squares(x, y, n) = in.constant(0);
@@ -144,7 +148,8 @@ struct ContextualAttention : sluice::LayerDefaults {
     Func &scores = stages.add("scores");
     const RDom r(0, in["input"].extent.at("c"), 0, 3, 0, 3, "k");
     scores(qx, qy, px, py, n) = in.constant(0);
-    scores(qx, qy, px, py, n) += stages["key"](r[0], r[1], r[2], qx, qy, n) * stages["query"](r[0], r[1], r[2], px, py, n);
+    scores(qx, qy, px, py, n) +=
+        stages["key"](r[0], r[1], r[2], qx, qy, n) * stages["query"](r[0], r[1], r[2], px, py, n);
     if (!fuse) return;
     // Rows -1 and gh are shifted by one column, so one position of each is no position at all.
     const auto exists = [&](const Expr &i, const Expr &j) {
@@ -152,10 +157,12 @@ struct ContextualAttention : sluice::LayerDefaults {
       return shifted >= 0 && shifted < grid.w;
     };
     Func &rows = stages.add("fused_rows"), &fused = stages.add("fused");
-    rows(qx, qy, px, py, n) = select(exists(qx, qy) && exists(px, py),
-                                     scores(qx - 1, qy, px - 1, py, n) + scores(qx, qy, px, py, n) + scores(qx + 1, qy, px + 1, py, n),
-                                     in.constant(0));
-    fused(qx, qy, px, py, n) = rows(qx, qy - 1, px, py - 1, n) + rows(qx, qy, px, py, n) + rows(qx, qy + 1, px, py + 1, n);
+    rows(qx, qy, px, py, n) =
+        select(exists(qx, qy) && exists(px, py),
+               scores(qx - 1, qy, px - 1, py, n) + scores(qx, qy, px, py, n) + scores(qx + 1, qy, px + 1, py, n),
+               in.constant(0));
+    fused(qx, qy, px, py, n) =
+        rows(qx, qy - 1, px, py - 1, n) + rows(qx, qy, px, py, n) + rows(qx, qy + 1, px, py + 1, n);
   }
 
   // Step 8: softmax over keys; a masked key keeps logit 0, so it still counts in the sum.
@@ -163,7 +170,8 @@ struct ContextualAttention : sluice::LayerDefaults {
     Func &logit = stages.add("logit"), &row_max = stages.add("row_max"), &unnormalised = stages.add("unnormalised");
     Func &row_sum = stages.add("row_sum"), &attention = stages.add("attention"), &mm = stages["mm"];
     const Expr mask_n = min(n, in["mask"].extent.at("n") - 1);
-    logit(qx, qy, px, py, n) = stages[fuse ? "fused" : "scores"](qx, qy, px, py, n) * mm(qx, qy, mask_n) * in.scalar("softmax_scale");
+    logit(qx, qy, px, py, n) =
+        stages[fuse ? "fused" : "scores"](qx, qy, px, py, n) * mm(qx, qy, mask_n) * in.scalar("softmax_scale");
     const RDom q(0, grid.w, 0, grid.h, "q");
     if (in.has("saved_row_max")) {
       row_max(px, py, n) = in["saved_row_max"](px, py, n);
@@ -186,7 +194,8 @@ struct ContextualAttention : sluice::LayerDefaults {
     std::vector<Expr> parities;
     for (int parity = 0; parity < 4; parity++) {
       const int ex = parity % 2, ey = parity / 2;
-      Func &spread = stages.add("spread" + std::to_string(parity)), &paste = stages.add("paste" + std::to_string(parity));
+      Func &spread = stages.add("spread" + std::to_string(parity)),
+           &paste = stages.add("paste" + std::to_string(parity));
       Expr sum = in.constant(0);
       for (int d = 0; d < 4; d++) {
         const int dx = (d % 2) * (2 * ex - 1), dy = (d / 2) * (2 * ey - 1);
@@ -198,7 +207,8 @@ struct ContextualAttention : sluice::LayerDefaults {
       paste(c, px, py, n) += spread(q.x, q.y, px, py, n) * value(c, q.x * 2 + ex, q.y * 2 + ey, n);
       parities.push_back(paste(c, x / 2, y / 2, n) * in.constant(0.25));
     }
-    stages.add("output")(c, x, y, n) = select(y % 2 == 0, select(x % 2 == 0, parities[0], parities[1]), select(x % 2 == 0, parities[2], parities[3]));
+    stages.add("output")(c, x, y, n) =
+        select(y % 2 == 0, select(x % 2 == 0, parities[0], parities[1]), select(x % 2 == 0, parities[2], parities[3]));
   }
 };
 

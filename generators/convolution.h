@@ -31,8 +31,12 @@ inline std::vector<Attribute> convolution_attributes(const std::vector<std::stri
           {"norm", Kind::variant, "none", {}, {}, {"none"}},
           {"spectral_norm", Kind::variant, "none", {}, {}, {"none"}},
           {"dilation", Kind::integer, "1", {"dilation_h", "dilation_w"}, {}, {}},
-          {"padding", Kind::integer, "0", {"padding_top", "padding_bottom", "padding_left", "padding_right"},
-           {{"same", "padding_same"}}, {}},
+          {"padding",
+           Kind::integer,
+           "0",
+           {"padding_top", "padding_bottom", "padding_left", "padding_right"},
+           {{"same", "padding_same"}},
+           {}},
           {"negative_slope", Kind::real, "0.2", {}, {}, {}}};
 }
 
@@ -42,8 +46,8 @@ struct ConvolutionAxis {
 };
 
 // `same` is TensorFlow's rule (deepfillv2.md section 1): out = ceil(in / s), the odd zero goes after.
-inline ConvolutionAxis convolution_axis(const Context &in, const Halide::Expr &input, const Halide::Expr &kernel, int stride,
-                                        int upsample, const std::string &axis) {
+inline ConvolutionAxis convolution_axis(const Context &in, const Halide::Expr &input, const Halide::Expr &kernel,
+                                        int stride, int upsample, const std::string &axis) {
   using Halide::Expr;
   const bool vertical = axis == "h";
   const Expr size = input * upsample, dilation = in.scalar("dilation_" + axis);
@@ -57,8 +61,9 @@ inline ConvolutionAxis convolution_axis(const Context &in, const Halide::Expr &i
           Halide::select(same, same_extent, (size + explicit_before + explicit_after - reach) / stride + 1)};
 }
 
-inline std::vector<Halide::Expr> convolution_extents(const Context &in, const Halide::Expr &channels, const Halide::Expr &kernel_w,
-                                                     const Halide::Expr &kernel_h, int stride, int upsample) {
+inline std::vector<Halide::Expr> convolution_extents(const Context &in, const Halide::Expr &channels,
+                                                     const Halide::Expr &kernel_w, const Halide::Expr &kernel_h,
+                                                     int stride, int upsample) {
   const auto &input = in["input"].extent;
   return {channels, convolution_axis(in, input.at("x"), kernel_w, stride, upsample, "w").extent,
           convolution_axis(in, input.at("y"), kernel_h, stride, upsample, "h").extent, input.at("n")};
@@ -67,8 +72,8 @@ inline std::vector<Halide::Expr> convolution_extents(const Context &in, const Ha
 // The input that tap (i, kx, ky) of output pixel (x, y) reads, as stages "source", "padded" and, for s > 1, "tap".
 class ConvolutionInput {
  public:
-  ConvolutionInput(const Context &in, Stages &stages, const Halide::Expr &kernel_w, const Halide::Expr &kernel_h, int stride,
-                   int upsample)
+  ConvolutionInput(const Context &in, Stages &stages, const Halide::Expr &kernel_w, const Halide::Expr &kernel_h,
+                   int stride, int upsample)
       : stride_(stride), dilation_w_(in.scalar("dilation_w")), dilation_h_(in.scalar("dilation_h")) {
     using Halide::Var;
     const Var i("i"), x("x"), y("y"), n("n"), kx("kx"), ky("ky");
@@ -85,7 +90,8 @@ class ConvolutionInput {
   }
 
   // r runs over (i, kx, ky).
-  Halide::Expr operator()(const Halide::RDom &r, const Halide::Expr &x, const Halide::Expr &y, const Halide::Expr &n) const {
+  Halide::Expr operator()(const Halide::RDom &r, const Halide::Expr &x, const Halide::Expr &y,
+                          const Halide::Expr &n) const {
     if (stride_ != 1) return read_(r[0], r[1], x, r[2], y, n);
     return read_(r[0], x + r[1] * dilation_w_, y + r[2] * dilation_h_, n);
   }

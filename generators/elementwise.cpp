@@ -15,12 +15,14 @@ struct Elementwise : sluice::LayerDefaults {
   std::vector<Port> inputs() const { return {sluice::tensor("a"), sluice::tensor("b")}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
   std::vector<sluice::Attribute> attributes() const {
-    return {{"operation", sluice::Attribute::Kind::variant, "", {}, {}, {"add", "sub", "mul", "max", "min", "mask_out"}}};
+    return {
+        {"operation", sluice::Attribute::Kind::variant, "", {}, {}, {"add", "sub", "mul", "max", "min", "mask_out"}}};
   }
   std::map<std::string, std::string> variants() const { return {{"operation", operation.value()}}; }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
     std::vector<Expr> extents;
-    for (const char *axis : {"c", "x", "y", "n"}) extents.push_back(max(in["a"].extent.at(axis), in["b"].extent.at(axis)));
+    for (const char *axis : {"c", "x", "y", "n"})
+      extents.push_back(max(in["a"].extent.at(axis), in["b"].extent.at(axis)));
     return extents;
   }
   Stages define(Context &in) const {

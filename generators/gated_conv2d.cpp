@@ -29,12 +29,14 @@ struct GatedConv2d : sluice::LayerDefaults {
     return all;
   }
   std::map<std::string, std::string> variants() const {
-    return {{"stride", std::to_string(stride)}, {"upsample", std::to_string(upsample)}, {"activation", activation.value()}};
+    return {
+        {"stride", std::to_string(stride)}, {"upsample", std::to_string(upsample)}, {"activation", activation.value()}};
   }
 
   // Panels of `lanes` output channels, feature and gate side by side, so that a tap of one input channel is two loads.
   std::vector<Port> packed() const {
-    return {sluice::port("packed_weight", {{"lane", "lanes"}, {"half", "2"}, {"i", ""}, {"kx", ""}, {"ky", ""}, {"panel", ""}}),
+    return {sluice::port("packed_weight",
+                         {{"lane", "lanes"}, {"half", "2"}, {"i", ""}, {"kx", ""}, {"ky", ""}, {"panel", ""}}),
             sluice::port("packed_bias", {{"o", ""}, {"half", ""}})};
   }
   Stages pack(Context &in) const {
@@ -66,11 +68,13 @@ struct GatedConv2d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     if (port == "packed_weight") {
       const auto &weight = in["feature_weight"].extent;
-      return {in.lanes, 2, weight.at("i"), weight.at("kx"), weight.at("ky"), (weight.at("o") + in.lanes - 1) / in.lanes};
+      return {
+          in.lanes, 2, weight.at("i"), weight.at("kx"), weight.at("ky"), (weight.at("o") + in.lanes - 1) / in.lanes};
     }
     if (port == "packed_bias") return {in["feature_weight"].extent.at("o"), 2};
     const auto &weight = in["feature_weight"].extent;
-    return sluice::convolution_extents(in, in["feature_bias"].extent.at("o"), weight.at("kx"), weight.at("ky"), stride, upsample);
+    return sluice::convolution_extents(in, in["feature_bias"].extent.at("o"), weight.at("kx"), weight.at("ky"), stride,
+                                       upsample);
   }
 
   Stages define(Context &in) const {

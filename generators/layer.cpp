@@ -34,11 +34,11 @@ std::string json_list(const Items &items, Write write) {
 
 std::string json_ports(const std::vector<Port> &ports) {
   return json_list(ports, [](const Port &port) {
-    const std::string axes = json_list(port.axes, [](const Axis &axis) {
-      return "[" + quoted(axis.name) + ", " + quoted(axis.extent) + "]";
-    });
+    const std::string axes = json_list(
+        port.axes, [](const Axis &axis) { return "[" + quoted(axis.name) + ", " + quoted(axis.extent) + "]"; });
     return "{\"name\": " + quoted(port.name) + ", \"axes\": " + axes +
-           ", \"differentiable\": " + (port.differentiable ? "true" : "false") + ", \"when\": " + quoted(port.when) + "}";
+           ", \"differentiable\": " + (port.differentiable ? "true" : "false") + ", \"when\": " + quoted(port.when) +
+           "}";
   });
 }
 
@@ -48,13 +48,15 @@ std::string json_attribute(const Attribute &attribute) {
   const std::vector<std::string> &parts = attribute.parts.empty() ? self : attribute.parts;
   return "{\"name\": " + quoted(attribute.name) + ", \"kind\": " + quoted(kinds[static_cast<int>(attribute.kind)]) +
          ", \"fallback\": " + quoted(attribute.fallback) + ", \"parts\": " + json_list(parts, quoted) +
-         ", \"words\": " + json_list(attribute.words, [](const auto &word) {
-           return "[" + quoted(word.first) + ", " + quoted(word.second) + "]";
-         }) + ", \"built\": " + json_list(attribute.built, quoted) + "}";
+         ", \"words\": " +
+         json_list(attribute.words,
+                   [](const auto &word) { return "[" + quoted(word.first) + ", " + quoted(word.second) + "]"; }) +
+         ", \"built\": " + json_list(attribute.built, quoted) + "}";
 }
 
 // The rows of schedules/<device>/<layer>.params for this target: `isa direction name value`, isa `any` always applies.
-std::map<std::string, int> read_tuning(const std::string &path, const std::string &direction, const Halide::Target &target) {
+std::map<std::string, int> read_tuning(const std::string &path, const std::string &direction,
+                                       const Halide::Target &target) {
   const std::string isa = target.has_feature(Halide::Target::AVX512_Skylake) ? "avx512" : "avx2";
   std::map<std::string, int> tuning;
   std::ifstream file(path);
@@ -63,7 +65,8 @@ std::map<std::string, int> read_tuning(const std::string &path, const std::strin
     std::string row_isa, row_direction, name;
     int value = 0;
     if (!(words >> row_isa)) continue;
-    if (!(words >> row_direction >> name >> value)) throw std::runtime_error(path + ": expected `isa direction name value`, got: " + line);
+    if (!(words >> row_direction >> name >> value))
+      throw std::runtime_error(path + ": expected `isa direction name value`, got: " + line);
     if ((row_isa == isa || row_isa == "any") && row_direction == direction) tuning[name] = value;
   }
   return tuning;
@@ -91,7 +94,8 @@ Halide::Func &Stages::operator[](const std::string &name) {
 
 int Plan::tuned(const std::string &name) const {
   const auto found = tuning.find(name);
-  if (found == tuning.end()) throw std::runtime_error("no schedule parameter '" + name + "' in the .params file; known:" + keys_of(tuning));
+  if (found == tuning.end())
+    throw std::runtime_error("no schedule parameter '" + name + "' in the .params file; known:" + keys_of(tuning));
   return found->second;
 }
 
@@ -110,7 +114,8 @@ void apply_schedule(const std::string &layer, const std::string &direction, Plan
   const std::string key = device + "/" + layer + "/" + direction;
   const auto found = schedules().find(key);
   if (found == schedules().end()) {
-    throw std::runtime_error("no schedule " + key + ": write it in schedules/" + device + "/" + layer + ".cpp; known:" + keys_of(schedules()));
+    throw std::runtime_error("no schedule " + key + ": write it in schedules/" + device + "/" + layer +
+                             ".cpp; known:" + keys_of(schedules()));
   }
   plan.tuning = read_tuning(folder + "/" + device + "/" + layer + ".params", direction, plan.target);
   found->second(plan);
@@ -119,9 +124,10 @@ void apply_schedule(const std::string &layer, const std::string &direction, Plan
 std::string describe(const std::string &layer, const std::string &summary, const std::vector<Port> &inputs,
                      const std::vector<Port> &parameters, const std::vector<Port> &outputs,
                      const std::vector<Attribute> &attributes) {
-  return "{\"layer\": " + quoted(layer) + ",\n \"summary\": " + quoted(summary) + ",\n \"inputs\": " + json_ports(inputs) +
-         ",\n \"parameters\": " + json_ports(parameters) + ",\n \"outputs\": " + json_ports(outputs) +
-         ",\n \"attributes\": " + json_list(attributes, json_attribute) + "}\n";
+  return "{\"layer\": " + quoted(layer) + ",\n \"summary\": " + quoted(summary) +
+         ",\n \"inputs\": " + json_ports(inputs) + ",\n \"parameters\": " + json_ports(parameters) +
+         ",\n \"outputs\": " + json_ports(outputs) + ",\n \"attributes\": " + json_list(attributes, json_attribute) +
+         "}\n";
 }
 
 }  // namespace sluice

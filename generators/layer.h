@@ -151,10 +151,10 @@ std::string describe(const std::string &layer, const std::string &summary, const
                      const std::vector<Port> &parameters, const std::vector<Port> &outputs,
                      const std::vector<Attribute> &attributes);
 
-#define SLUICE_SCHEDULE(device, layer, direction)                                                               \
-  static void device##_##layer##_##direction(sluice::Plan &plan);                                               \
+#define SLUICE_SCHEDULE(device, layer, direction)                                                              \
+  static void device##_##layer##_##direction(sluice::Plan &plan);                                              \
   static sluice::RegisterSchedule register_##device##_##layer##_##direction(#device "/" #layer "/" #direction, \
-                                                                            device##_##layer##_##direction);    \
+                                                                            device##_##layer##_##direction);   \
   static void device##_##layer##_##direction(sluice::Plan &plan)
 
 }  // namespace sluice

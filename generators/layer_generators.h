@@ -7,8 +7,8 @@
 //   inputs() parameters() outputs() attributes() variants()
 //   define(context)            stages by name; the stage called like an output port is that output
 //   extents(context, port)     extents of an output, packed port, saved stage or step, innermost first
-// and, where it has parameters, packed() pack() unpack(); where tests look inside, steps(); where backward needs a stage
-// that autodiff can't or shouldn't pass through, saved(): that stage is then a kernel of its own, and an input of
+// and, where it has parameters, packed() pack() unpack(); where tests look inside, steps(); where backward needs a
+// stage that autodiff can't or shouldn't pass through, saved(): that stage is then a kernel of its own, and an input of
 // backward named saved_<stage>.
 #pragma once
 #include <memory>
@@ -69,7 +69,8 @@ class LayerGenerator : public Halide::Generator<Self> {
 
   Plan start(std::vector<Port> ports, bool zero_outside_all) {
     context_.element = element.value();
-    context_.lanes = this->get_target().has_gpu_feature() ? kDeviceLanes : this->get_target().template natural_vector_size<float>();
+    context_.lanes =
+        this->get_target().has_gpu_feature() ? kDeviceLanes : this->get_target().template natural_vector_size<float>();
     for (const auto &[name, input] : integers_) context_.add_scalar(name, *input);
     for (const auto &[name, input] : reals_) context_.add_scalar(name, Halide::cast(element.value(), *input));
     for (const Port &port : ports) context_.add(port.name, make_operand(port, *inputs_[port.name], zero_outside_all));
@@ -98,11 +99,12 @@ class LayerGenerator : public Halide::Generator<Self> {
       operand.extent[axis] = input.dim(d).extent();
       const bool outside = axis == "x" || axis == "y" || (axis == "c" && port.zero_channels);
       const bool padded = zero_outside_all || (port.zero_outside && outside);
-      region.push_back(padded ? Halide::Range(0, input.dim(d).extent()) : Halide::Range(Halide::Expr(), Halide::Expr()));
+      region.push_back(padded ? Halide::Range(0, input.dim(d).extent())
+                              : Halide::Range(Halide::Expr(), Halide::Expr()));
     }
     const bool pad = zero_outside_all || port.zero_outside;
-    operand.func = pad ? Halide::BoundaryConditions::constant_exterior(input, context_.constant(0), region)
-                       : Halide::Func(input);
+    operand.func =
+        pad ? Halide::BoundaryConditions::constant_exterior(input, context_.constant(0), region) : Halide::Func(input);
     return operand;
   }
 };
@@ -263,13 +265,14 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
 template <typename Layer>
 std::string describe_layer() {
   const Layer layer;
-  return describe(Layer::kName, Layer::kSummary, layer.inputs(), layer.parameters(), layer.outputs(), layer.attributes());
+  return describe(Layer::kName, Layer::kSummary, layer.inputs(), layer.parameters(), layer.outputs(),
+                  layer.attributes());
 }
 
 }  // namespace sluice
 
-#define SLUICE_REGISTER_LAYER(Layer, layer)                                                           \
-  HALIDE_REGISTER_GENERATOR(sluice::ForwardGenerator<Layer>, layer##_forward)                         \
-  HALIDE_REGISTER_GENERATOR(sluice::PackGenerator<Layer>, layer##_pack)                               \
-  HALIDE_REGISTER_GENERATOR(sluice::BackwardGenerator<Layer>, layer##_backward)                       \
+#define SLUICE_REGISTER_LAYER(Layer, layer)                                     \
+  HALIDE_REGISTER_GENERATOR(sluice::ForwardGenerator<Layer>, layer##_forward)   \
+  HALIDE_REGISTER_GENERATOR(sluice::PackGenerator<Layer>, layer##_pack)         \
+  HALIDE_REGISTER_GENERATOR(sluice::BackwardGenerator<Layer>, layer##_backward) \
   static const sluice::RegisterDescription register_##layer##_description(#layer, sluice::describe_layer<Layer>);

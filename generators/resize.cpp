@@ -31,8 +31,10 @@ struct Resize : sluice::LayerDefaults {
     Stages stages;
     const Var c("c"), x("x"), y("y"), n("n");
     Func &column = stages.add("column"), &row = stages.add("row");
-    column(x) = sluice::nearest(x, in["input"].extent.at("x"), in.scalar("output_w"), mode.value() == "nearest_align_corners");
-    row(y) = sluice::nearest(y, in["input"].extent.at("y"), in.scalar("output_h"), mode.value() == "nearest_align_corners");
+    column(x) =
+        sluice::nearest(x, in["input"].extent.at("x"), in.scalar("output_w"), mode.value() == "nearest_align_corners");
+    row(y) =
+        sluice::nearest(y, in["input"].extent.at("y"), in.scalar("output_h"), mode.value() == "nearest_align_corners");
     stages.add("output")(c, x, y, n) = in["input"](c, column(x), row(y), n);
     return stages;
   }

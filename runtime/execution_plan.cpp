@@ -22,8 +22,11 @@ std::map<std::string, Extents> ask_outputs(const LayerNode &layer, const std::ma
     for (const SchemaPort &port : layer.schema().parameters) {
       const auto extents = layer.parameter_extents(port, inputs);
       if (!extents) {
-        throw Error(ErrorCode::bad_file, fmt::format("{}: the shape of {} is not known: say it in the graph (channels=..., kernel=...) or give weights",
-                                                     layer.where(), port.name));
+        throw Error(
+            ErrorCode::bad_file,
+            fmt::format(
+                "{}: the shape of {} is not known: say it in the graph (channels=..., kernel=...) or give weights",
+                layer.where(), port.name));
       }
       pack.bind(port.name, BufferView(nullptr, *extents));
     }
@@ -94,9 +97,10 @@ void ExecutionPlan::add_concat(const Graph &graph, const Node &node, int step) {
       continue;
     }
     if (!std::equal(extents.begin() + 1, extents.end(), joined.begin() + 1)) {
-      throw Error(ErrorCode::input_failed, fmt::format("model {}, node {}: '{}' has width, height, count {}, expected {} as '{}'", graph.model,
-                                                       node.name, name, fmt::join(extents.begin() + 1, extents.end(), " "),
-                                                       fmt::join(joined.begin() + 1, joined.end(), " "), node.inputs[0]));
+      throw Error(ErrorCode::input_failed,
+                  fmt::format("model {}, node {}: '{}' has width, height, count {}, expected {} as '{}'", graph.model,
+                              node.name, name, fmt::join(extents.begin() + 1, extents.end(), " "),
+                              fmt::join(joined.begin() + 1, joined.end(), " "), node.inputs[0]));
     }
     joined[0] += extents[0];
   }
@@ -155,7 +159,8 @@ BufferView ExecutionPlan::view(int index, float *base) const {
   }
   const PlannedTensor &whole = tensors_[static_cast<size_t>(root(index))];
   const int64_t pixel = whole.extents[0], row = pixel * whole.extents[1], picture = row * whole.extents[2];
-  return BufferView(base + whole.offset_bytes / static_cast<int64_t>(sizeof(float)) + channel, tensor.extents, {1, pixel, row, picture});
+  return BufferView(base + whole.offset_bytes / static_cast<int64_t>(sizeof(float)) + channel, tensor.extents,
+                    {1, pixel, row, picture});
 }
 
 }  // namespace sluice

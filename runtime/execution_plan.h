@@ -14,11 +14,13 @@ namespace sluice {
 struct PlannedTensor {
   std::string name;
   Extents extents;
-  int parent = -1;             // tensor it is a channel slice of
-  int64_t channel = 0;         // first channel within the parent
-  int64_t offset_bytes = -1;   // in the arena; roots only
-  int first = 0, last = 0;     // steps that write and last read it
-  int64_t bytes() const { return static_cast<int64_t>(sizeof(float)) * extents[0] * extents[1] * extents[2] * extents[3]; }
+  int parent = -1;            // tensor it is a channel slice of
+  int64_t channel = 0;        // first channel within the parent
+  int64_t offset_bytes = -1;  // in the arena; roots only
+  int first = 0, last = 0;    // steps that write and last read it
+  int64_t bytes() const {
+    return static_cast<int64_t>(sizeof(float)) * extents[0] * extents[1] * extents[2] * extents[3];
+  }
 };
 
 struct PlannedStep {
@@ -35,8 +37,8 @@ struct PlanOptions {
 class ExecutionPlan {
  public:
   // input_extents: c x y n of every graph input. Shapes are asked from the kernels.
-  ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &layers, const std::map<std::string, Extents> &input_extents,
-                const PlanOptions &options);
+  ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &layers,
+                const std::map<std::string, Extents> &input_extents, const PlanOptions &options);
 
   const std::vector<PlannedTensor> &tensors() const { return tensors_; }
   const std::vector<PlannedStep> &steps() const { return steps_; }

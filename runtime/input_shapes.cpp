@@ -18,8 +18,10 @@ const char *const kAxes[] = {"n", "c", "h", "w"};
 }
 
 // Binds the symbols of one input; `symbols` holds what earlier inputs said.
-void bind_symbols(const Graph &graph, const GraphInput &input, const std::vector<int64_t> &shape, std::map<std::string, int64_t> &symbols) {
-  if (shape.size() != 4) refuse(graph, input.name, fmt::format("expected 4 dimensions (n c h w), got {}", shape_text(shape)));
+void bind_symbols(const Graph &graph, const GraphInput &input, const std::vector<int64_t> &shape,
+                  std::map<std::string, int64_t> &symbols) {
+  if (shape.size() != 4)
+    refuse(graph, input.name, fmt::format("expected 4 dimensions (n c h w), got {}", shape_text(shape)));
   for (size_t d = 0; d < 4; d++) {
     const Dimension &dimension = input.shape.at(d);
     const bool batch = d == 0;
@@ -38,7 +40,8 @@ void bind_symbols(const Graph &graph, const GraphInput &input, const std::vector
 
 }  // namespace
 
-std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph, const std::map<std::string, std::vector<int64_t>> &shapes) {
+std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph,
+                                                           const std::map<std::string, std::vector<int64_t>> &shapes) {
   std::map<std::string, int64_t> symbols;
   for (const GraphInput &input : graph.inputs) {
     if (input.shape.size() != 4) refuse(graph, input.name, "the graph must give it 4 dimensions (n c h w)");
@@ -66,8 +69,10 @@ std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph, c
 
 std::string first_given_input(const Graph &graph, const TensorMap &inputs) {
   for (const auto &entry : inputs) {
-    const bool known = std::any_of(graph.inputs.begin(), graph.inputs.end(), [&](const GraphInput &input) { return input.name == entry.first; });
-    if (!known) throw Error(ErrorCode::input_failed, fmt::format("model {} has no input '{}'", graph.model, entry.first));
+    const bool known = std::any_of(graph.inputs.begin(), graph.inputs.end(),
+                                   [&](const GraphInput &input) { return input.name == entry.first; });
+    if (!known)
+      throw Error(ErrorCode::input_failed, fmt::format("model {} has no input '{}'", graph.model, entry.first));
   }
   for (const GraphInput &input : graph.inputs) {
     if (inputs.count(input.name) != 0) return input.name;

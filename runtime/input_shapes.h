@@ -11,8 +11,9 @@
 
 namespace sluice {
 
-// Extents c x y n of every graph input, heights and widths padded to the model's multiple, given n c h w shapes of those
-// that a caller has. Equal symbols must have equal extents; a batch of 1 serves any batch. Errors name input and axis.
+// Extents c x y n of every graph input, heights and widths padded to the model's multiple, given n c h w shapes of
+// those that a caller has. Equal symbols must have equal extents; a batch of 1 serves any batch. Errors name input and
+// axis.
 std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph,
                                                            const std::map<std::string, std::vector<int64_t>> &shapes);
 

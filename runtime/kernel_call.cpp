@@ -45,8 +45,8 @@ BufferView::BufferView(void *pointer, const std::vector<int64_t> &dense_extents,
   }
 }
 
-BufferView::BufferView(void *pointer, const std::vector<int64_t> &view_extents, const std::vector<int64_t> &view_strides,
-                       halide_type_t element)
+BufferView::BufferView(void *pointer, const std::vector<int64_t> &view_extents,
+                       const std::vector<int64_t> &view_strides, halide_type_t element)
     : data(pointer), type(element), extents(view_extents), strides(view_strides) {}
 
 int64_t BufferView::elements() const {
@@ -86,7 +86,8 @@ bool KernelCall::has(const std::string &name) const {
 void KernelCall::bind(const std::string &name, const BufferView &view) {
   Argument &argument = find(name);
   if (static_cast<int>(view.extents.size()) != argument.description->dimensions) {
-    fail(fmt::format("port '{}': expected {} dimensions, got {}", name, argument.description->dimensions, view.extents.size()));
+    fail(fmt::format("port '{}': expected {} dimensions, got {}", name, argument.description->dimensions,
+                     view.extents.size()));
   }
   if (argument.description->type != view.type) fail(fmt::format("port '{}': expected another element type", name));
   argument.view = view;
@@ -99,7 +100,8 @@ void KernelCall::bind_scalar(const std::string &name, double value) {
   if (type == halide_type_of<float>()) {
     argument.scalar.u.f32 = static_cast<float>(value);
   } else if (type == halide_type_of<int32_t>()) {
-    if (value != static_cast<double>(static_cast<int32_t>(value))) fail(fmt::format("'{}': expected a whole number, got {}", name, value));
+    if (value != static_cast<double>(static_cast<int32_t>(value)))
+      fail(fmt::format("'{}': expected a whole number, got {}", name, value));
     argument.scalar.u.i32 = static_cast<int32_t>(value);
   } else {
     fail(fmt::format("'{}': a scalar of this type can't be set", name));
@@ -129,7 +131,8 @@ void KernelCall::fill(Argument &argument, bool with_data) {
     argument.dims[d].extent = 1;  // a query answers for something; asked for nothing, some kernels find no shape
     if (!argument.bound) continue;
     if (argument.view.extents[d] > INT32_MAX || argument.view.strides[d] > INT32_MAX) {
-      fail(fmt::format("port '{}': extent {} is too large", port_name(*argument.description), argument.view.extents[d]));
+      fail(
+          fmt::format("port '{}': extent {} is too large", port_name(*argument.description), argument.view.extents[d]));
     }
     argument.dims[d].extent = static_cast<int32_t>(argument.view.extents[d]);
     argument.dims[d].stride = static_cast<int32_t>(argument.view.strides[d]);
@@ -169,7 +172,8 @@ std::map<std::string, std::vector<int64_t>> KernelCall::query() {
     for (int d = 0; d < argument.description->dimensions; d++) {
       const halide_dimension_t &dim = argument.dims[d];
       if (dim.min != 0 || dim.extent <= 0) {
-        fail(fmt::format("port '{}' would have extent {} in dimension {}: the inputs are too small for this node", name, dim.extent, d));
+        fail(fmt::format("port '{}' would have extent {} in dimension {}: the inputs are too small for this node", name,
+                         dim.extent, d));
       }
       wanted[name].push_back(dim.extent);
     }
@@ -182,11 +186,13 @@ void KernelCall::run(CallContext *given) {
   CallContext &context = given != nullptr ? *given : own;
   for (Argument &argument : arguments_) {
     if (std::strcmp(argument.description->name, kContextArgument) == 0) continue;
-    if (!argument.bound) fail(fmt::format("port '{}' of kernel {} is not bound", port_name(*argument.description), kernel_.symbol));
+    if (!argument.bound)
+      fail(fmt::format("port '{}' of kernel {} is not bound", port_name(*argument.description), kernel_.symbol));
     if (!is_scalar(*argument.description)) fill(argument, true);
   }
   const int code = call(context);
-  if (context.cancelled != nullptr && context.cancelled->load()) throw Error(ErrorCode::interrupted, where_ + ": cancelled");
+  if (context.cancelled != nullptr && context.cancelled->load())
+    throw Error(ErrorCode::interrupted, where_ + ": cancelled");
   if (code != 0) fail(fmt::format("kernel {} failed ({}): {}", kernel_.symbol, code, context.error));
   for (Argument &argument : arguments_) {
     if (argument.buffer.device_interface == nullptr) continue;

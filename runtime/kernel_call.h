@@ -34,12 +34,12 @@ class BufferView {
 
 // What a running kernel is given as user_context: where errors go, and whether to stop.
 struct CallContext {
-  std::string error;                              // Halide's message; first one wins
-  const std::atomic<bool> *cancelled = nullptr;   // polled before every parallel task
+  std::string error;                             // Halide's message; first one wins
+  const std::atomic<bool> *cancelled = nullptr;  // polled before every parallel task
 };
 
-// One call in the making. Arguments are bound by the names in the kernel's metadata; a missing, unknown or misshapen one
-// is an Error that names `where` (model and node), the port, what was expected and what came.
+// One call in the making. Arguments are bound by the names in the kernel's metadata; a missing, unknown or misshapen
+// one is an Error that names `where` (model and node), the port, what was expected and what came.
 class KernelCall {
  public:
   KernelCall(const Kernel &kernel, const std::string &where);
@@ -55,7 +55,8 @@ class KernelCall {
   int dimensions(const std::string &argument) const;
   halide_type_t type(const std::string &argument) const;
 
-  // Extents the kernel wants for a buffer that is not bound (or bound without data), given those that are. Touches no memory.
+  // Extents the kernel wants for a buffer that is not bound (or bound without data), given those that are. Touches no
+  // memory.
   std::map<std::string, std::vector<int64_t>> query();
   // Runs. Error input_failed or interrupted on failure.
   void run(CallContext *context = nullptr);

@@ -28,14 +28,15 @@ void record_error(void *user_context, const char *message) {
 // Before every parallel task: a cancelled call does no more of them.
 int run_task(void *user_context, halide_task_t task, int index, uint8_t *closure) {
   const auto *context = static_cast<const CallContext *>(user_context);
-  if (context != nullptr && context->cancelled != nullptr && context->cancelled->load(std::memory_order_relaxed)) return kCancelled;
+  if (context != nullptr && context->cancelled != nullptr && context->cancelled->load(std::memory_order_relaxed))
+    return kCancelled;
   return task(user_context, index, closure);
 }
 
 bool processor_has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool processor_has_avx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
 // Kernels ask this once each, for AVX-512 first; AVX2 is the last of their list and taken without asking.
@@ -48,8 +49,10 @@ void choose_isa() {
   const char *wanted = std::getenv("SLUICE_ISA");
   const std::string isa = wanted == nullptr ? "" : wanted;
   avx512_allowed = processor_has_avx512() && isa != "avx2";
-  if (isa == "avx512" && !avx512_allowed) throw Error(ErrorCode::not_found, "SLUICE_ISA=avx512, but this processor has no AVX-512");
-  if (!isa.empty() && isa != "avx2" && isa != "avx512") throw Error(ErrorCode::usage, "SLUICE_ISA must be avx2 or avx512, not '" + isa + "'");
+  if (isa == "avx512" && !avx512_allowed)
+    throw Error(ErrorCode::not_found, "SLUICE_ISA=avx512, but this processor has no AVX-512");
+  if (!isa.empty() && isa != "avx2" && isa != "avx512")
+    throw Error(ErrorCode::usage, "SLUICE_ISA must be avx2 or avx512, not '" + isa + "'");
 }
 
 int requested_threads = 0;

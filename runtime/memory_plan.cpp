@@ -21,7 +21,8 @@ MemoryPlan plan_memory(const std::vector<Lifetime> &lifetimes) {
   plan.offsets.assign(lifetimes.size(), 0);
   std::vector<size_t> order(lifetimes.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return lifetimes[a].size_bytes > lifetimes[b].size_bytes; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return lifetimes[a].size_bytes > lifetimes[b].size_bytes; });
   std::vector<size_t> placed;  // sorted by offset
   for (const size_t i : order) {
     const int64_t size = aligned(lifetimes[i].size_bytes);

@@ -38,20 +38,24 @@ struct FreeMemory {
 
 std::unique_ptr<float, FreeMemory> allocate(int64_t bytes, const std::string &model) {
   void *memory = std::aligned_alloc(64, static_cast<size_t>(round_up(std::max<int64_t>(bytes, 64), 64)));
-  if (memory == nullptr) throw Error(ErrorCode::input_failed, fmt::format("model {}: no memory for {} MB of tensors", model, bytes >> 20));
+  if (memory == nullptr)
+    throw Error(ErrorCode::input_failed, fmt::format("model {}: no memory for {} MB of tensors", model, bytes >> 20));
   return std::unique_ptr<float, FreeMemory>(static_cast<float *>(memory));
 }
 
 }  // namespace
 
-std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, const std::filesystem::path &weights, const LoadOptions &options) {
+std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, const std::filesystem::path &weights,
+                                         const LoadOptions &options) {
   Archive archive = weights.empty() ? Archive{} : read_safetensors(weights);
   LoadOptions with_parameters = options;
   with_parameters.parameters = parameters_of(archive, options.parameters);
-  return std::make_shared<const Model>(read_graph(graph, with_parameters.parameters), std::move(archive.tensors), with_parameters);
+  return std::make_shared<const Model>(read_graph(graph, with_parameters.parameters), std::move(archive.tensors),
+                                       with_parameters);
 }
 
-Model::Model(Graph graph, TensorMap weights, const LoadOptions &options) : graph_(std::move(graph)), weights_(std::move(weights)) {
+Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
+    : graph_(std::move(graph)), weights_(std::move(weights)) {
   prepare_kernels();
   const KernelTable &table = options.table != nullptr ? *options.table : KernelTable::linked();
   for (const Node &node : graph_.nodes) {
@@ -79,9 +83,10 @@ void Model::check_weights() const {
       const bool rank_fits = found->second.shape.size() == port->axes.size();
       const auto extents = layer.parameter_extents(*port, {});
       if (!rank_fits || (extents && file_shape(*extents) != found->second.shape)) {
-        misshapen += fmt::format(" {} (expected {}, got {})", name,
-                                 extents ? shape_text(file_shape(*extents)) : fmt::format("{} dimensions", port->axes.size()),
-                                 shape_text(found->second.shape));
+        misshapen +=
+            fmt::format(" {} (expected {}, got {})", name,
+                        extents ? shape_text(file_shape(*extents)) : fmt::format("{} dimensions", port->axes.size()),
+                        shape_text(found->second.shape));
       }
     }
   }
@@ -92,14 +97,16 @@ void Model::check_weights() const {
   if (!missing.empty()) report += "; missing:" + missing;
   if (!unexpected.empty()) report += "; unexpected:" + unexpected;
   if (!misshapen.empty()) report += "; misshapen:" + misshapen;
-  if (!report.empty()) throw Error(ErrorCode::bad_file, fmt::format("model {}: the weights do not fit{}", graph_.model, report));
+  if (!report.empty())
+    throw Error(ErrorCode::bad_file, fmt::format("model {}: the weights do not fit{}", graph_.model, report));
 }
 
 BufferView Model::parameter(const LayerNode &layer, const SchemaPort &port) const {
   const std::string name = layer.weight_name(port);
   const auto weight = weights_.find(name);
   if (weight != weights_.end()) {
-    return BufferView(const_cast<float *>(weight->second.f32()), {weight->second.shape.rbegin(), weight->second.shape.rend()});
+    return BufferView(const_cast<float *>(weight->second.f32()),
+                      {weight->second.shape.rbegin(), weight->second.shape.rend()});
   }
   const auto &[extents, values] = zeros_.at(name);
   return BufferView(const_cast<float *>(values.data()), extents);
@@ -110,8 +117,10 @@ void Model::pack(const LayerNode &layer) {
   for (const SchemaPort &port : layer.schema().parameters) {
     if (weights_.count(layer.weight_name(port)) != 0) continue;
     const auto extents = layer.parameter_extents(port, {});
-    if (!extents) throw Error(ErrorCode::bad_file, fmt::format("{}: the shape of {} is not known", layer.where(), port.name));
-    zeros_[layer.weight_name(port)] = {*extents, std::vector<float>(static_cast<size_t>(BufferView(nullptr, *extents).elements()))};
+    if (!extents)
+      throw Error(ErrorCode::bad_file, fmt::format("{}: the shape of {} is not known", layer.where(), port.name));
+    zeros_[layer.weight_name(port)] = {
+        *extents, std::vector<float>(static_cast<size_t>(BufferView(nullptr, *extents).elements()))};
   }
   KernelCall call(layer.kernel("pack"), layer.where());
   for (const SchemaPort &port : layer.schema().parameters) call.bind(port.name, parameter(layer, port));
@@ -133,7 +142,8 @@ void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &o
   int done = 0;
   for (const PlannedStep &step : plan.steps()) {
     if (options.progress) options.progress(done, total, step.node->name);
-    if (options.cancel != nullptr && options.cancel->load()) throw Error(ErrorCode::interrupted, fmt::format("model {}: cancelled", graph_.model));
+    if (options.cancel != nullptr && options.cancel->load())
+      throw Error(ErrorCode::interrupted, fmt::format("model {}: cancelled", graph_.model));
     done++;
     if (step.layer == nullptr) {
       int64_t channel = 0;
@@ -148,8 +158,10 @@ void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &o
     }
     const LayerNode &layer = *step.layer;
     KernelCall call(layer.kernel("forward"), layer.where());
-    for (size_t i = 0; i < step.inputs.size(); i++) call.bind(layer.schema().inputs[i].name, plan.view(step.inputs[i], arena));
-    for (size_t i = 0; i < step.outputs.size(); i++) call.bind(layer.schema().outputs[i].name, plan.view(step.outputs[i], arena));
+    for (size_t i = 0; i < step.inputs.size(); i++)
+      call.bind(layer.schema().inputs[i].name, plan.view(step.inputs[i], arena));
+    for (size_t i = 0; i < step.outputs.size(); i++)
+      call.bind(layer.schema().outputs[i].name, plan.view(step.outputs[i], arena));
     const auto packed = packed_.find(layer.node().name);
     if (packed != packed_.end()) {
       for (const Packed &port : packed->second) call.bind(port.name, port.view());

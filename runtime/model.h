@@ -15,9 +15,10 @@
 namespace sluice {
 
 struct RunOptions {
-  std::vector<std::string> keep;                                           // inner tensors to return as well
-  std::function<void(int done, int total, const std::string &node)> progress;  // called before every node and at the end
-  const std::atomic<bool> *cancel = nullptr;                               // set it to stop: Error interrupted
+  std::vector<std::string> keep;  // inner tensors to return as well
+  std::function<void(int done, int total, const std::string &node)>
+      progress;                               // called before every node and at the end
+  const std::atomic<bool> *cancel = nullptr;  // set it to stop: Error interrupted
 };
 
 struct LoadOptions {
@@ -28,8 +29,8 @@ struct LoadOptions {
 
 class Model {
  public:
-  // Error not_found (file, layer, variant), bad_file (graph, weights; missing, unexpected and misshapen names are listed
-  // together).
+  // Error not_found (file, layer, variant), bad_file (graph, weights; missing, unexpected and misshapen names are
+  // listed together).
   static std::shared_ptr<const Model> load(const std::filesystem::path &graph, const std::filesystem::path &weights,
                                            const LoadOptions &options = {});
   Model(Graph graph, TensorMap weights, const LoadOptions &options = {});
@@ -68,7 +69,7 @@ class Model {
   Graph graph_;
   TensorMap weights_;
   std::vector<LayerNode> layers_;
-  std::map<std::string, std::vector<Packed>> packed_;           // by node
+  std::map<std::string, std::vector<Packed>> packed_;                    // by node
   std::map<std::string, std::pair<Extents, std::vector<float>>> zeros_;  // by weight name
   int64_t packed_bytes_ = 0;
 };

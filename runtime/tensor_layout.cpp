@@ -13,7 +13,8 @@ namespace sluice {
 namespace {
 
 float *at(const BufferView &view, int64_t c, int64_t x, int64_t y, int64_t n) {
-  return static_cast<float *>(view.data) + c * view.strides[0] + x * view.strides[1] + y * view.strides[2] + n * view.strides[3];
+  return static_cast<float *>(view.data) + c * view.strides[0] + x * view.strides[1] + y * view.strides[2] +
+         n * view.strides[3];
 }
 
 template <typename T>
@@ -28,7 +29,8 @@ void fill(const GraphInput &input, const StoredTensor &source, const BufferView 
         const bool outside = x >= width || y >= height;
         for (int64_t c = 0; c < channels; c++) {
           const int64_t from = (c * height + std::min(y, height - 1)) * width + std::min(x, width - 1);
-          *at(view, c, x, y, n) = outside && !edge ? 0.0f : static_cast<float>(picture[from]) * input.scale + input.offset;
+          *at(view, c, x, y, n) =
+              outside && !edge ? 0.0f : static_cast<float>(picture[from]) * input.scale + input.offset;
         }
       }
     }
@@ -39,11 +41,15 @@ void fill(const GraphInput &input, const StoredTensor &source, const BufferView 
 
 void fill_input(const GraphInput &input, const StoredTensor &source, const BufferView &view) {
   switch (source.dtype) {
-    case DType::f32: return fill<float>(input, source, view);
-    case DType::u8: return fill<uint8_t>(input, source, view);
-    case DType::i64: return fill<int64_t>(input, source, view);
+    case DType::f32:
+      return fill<float>(input, source, view);
+    case DType::u8:
+      return fill<uint8_t>(input, source, view);
+    case DType::i64:
+      return fill<int64_t>(input, source, view);
     default:
-      throw Error(ErrorCode::input_failed, fmt::format("input '{}': expected F32, U8 or I64, got {}", input.name, name(source.dtype)));
+      throw Error(ErrorCode::input_failed,
+                  fmt::format("input '{}': expected F32, U8 or I64, got {}", input.name, name(source.dtype)));
   }
 }
 

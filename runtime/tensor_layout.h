@@ -7,8 +7,8 @@
 
 namespace sluice {
 
-// Writes `source` (n c h w; u8, f32 or i64; n may be 1 for a larger view) into `view` (c x y n), times scale plus offset.
-// What the view has beyond the source's height and width becomes edge values or zeros.
+// Writes `source` (n c h w; u8, f32 or i64; n may be 1 for a larger view) into `view` (c x y n), times scale plus
+// offset. What the view has beyond the source's height and width becomes edge values or zeros.
 void fill_input(const GraphInput &input, const StoredTensor &source, const BufferView &view);
 
 // A constant input: its value over height x width, zeros beyond.

@@ -28,12 +28,14 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t &text) override {
     key_ = text;
     switch (place_) {
-      case Place::top: return top_key();
+      case Place::top:
+        return top_key();
       case Place::metadata:
         if (header_.metadata.count(key_) != 0) fail(fmt::format("duplicate key {} in __metadata__", in_quotes(key_)));
         if (header_.metadata.size() == kMaxMetadata) fail(fmt::format("more than {} metadata entries", kMaxMetadata));
         return true;
-      default: return tensor_key();
+      default:
+        return tensor_key();
     }
   }
 
@@ -140,10 +142,14 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
   }
   [[noreturn]] void unexpected(const char *what) {
     switch (place_) {
-      case Place::outside: fail(fmt::format("the header is {}, not an object", what));
-      case Place::top: fail(fmt::format("{} is {}, not an object", in_quotes(key_), what));
-      case Place::metadata: fail(fmt::format("__metadata__ {} is {}, not a string", in_quotes(key_), what));
-      default: fail_tensor(fmt::format("{} holds {}", in_quotes(key_), what));
+      case Place::outside:
+        fail(fmt::format("the header is {}, not an object", what));
+      case Place::top:
+        fail(fmt::format("{} is {}, not an object", in_quotes(key_), what));
+      case Place::metadata:
+        fail(fmt::format("__metadata__ {} is {}, not a string", in_quotes(key_), what));
+      default:
+        fail_tensor(fmt::format("{} holds {}", in_quotes(key_), what));
     }
   }
 

@@ -79,10 +79,14 @@ uint32_t f32_bits_from_f64(double value, std::size_t i) {
 
 uint32_t element_as_f32_bits(const StoredTensor &tensor, std::size_t i) {
   switch (tensor.dtype) {
-    case DType::f64: return f32_bits_from_f64(load<double>(tensor, i), i);
-    case DType::f16: return f32_bits_from_f16(load<uint16_t>(tensor, i));
-    case DType::bf16: return f32_bits_from_bf16(load<uint16_t>(tensor, i));
-    default: break;
+    case DType::f64:
+      return f32_bits_from_f64(load<double>(tensor, i), i);
+    case DType::f16:
+      return f32_bits_from_f16(load<uint16_t>(tensor, i));
+    case DType::bf16:
+      return f32_bits_from_bf16(load<uint16_t>(tensor, i));
+    default:
+      break;
   }
   throw Error(ErrorCode::bad_file, fmt::format("a tensor of type {} is not one of real numbers", name(tensor.dtype)));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values and adjoints lie in two arenas of one plan, so a slice of a joined tensor has its gradient where its reader put it.
+// Values and adjoints lie in two arenas of one plan, so a slice of a joined tensor has its gradient where its reader
+// put it.
 #include "runtime/training/gradients.h"
 
 #include <fmt/format.h>
@@ -94,7 +95,8 @@ class BackwardWalk {
     step.layer->bind_scalars(call);
   }
 
-  void recompute(const PlannedStep &step, const std::string &stage, KernelCall &backward, std::vector<float> &storage) const {
+  void recompute(const PlannedStep &step, const std::string &stage, KernelCall &backward,
+                 std::vector<float> &storage) const {
     const LayerNode &layer = *step.layer;
     KernelCall call(layer.kernel("saved", {{"stage", stage}}), layer.where());
     for (const SchemaPort &port : layer.schema().inputs) call.bind(port.name, operand(step, port.name));
@@ -116,7 +118,8 @@ class BackwardWalk {
     for (const SchemaPort *parameter : step.layer->parameters()) {
       if (parameter->name != port) continue;
       const std::vector<int64_t> shape(gradient.extents.rbegin(), gradient.extents.rend());
-      weight_gradients_[step.layer->weight_name(*parameter)] = StoredTensor::of_f32(shape, static_cast<const float *>(gradient.data));
+      weight_gradients_[step.layer->weight_name(*parameter)] =
+          StoredTensor::of_f32(shape, static_cast<const float *>(gradient.data));
     }
   }
 
@@ -135,8 +138,9 @@ void seed_adjoints(const Model &model, const ExecutionPlan &plan, const TensorMa
     const BufferView view = plan.view(plan.tensor(tensor), adjoints);
     const std::vector<int64_t> expected{view.extents[3], view.extents[0], view.extents[2], view.extents[1]};
     if (gradient.shape != expected) {
-      throw Error(ErrorCode::input_failed, fmt::format("model {}: gradient of '{}': expected {}, got {}", model.graph().model, name,
-                                                       shape_text(expected), shape_text(gradient.shape)));
+      throw Error(ErrorCode::input_failed,
+                  fmt::format("model {}: gradient of '{}': expected {}, got {}", model.graph().model, name,
+                              shape_text(expected), shape_text(gradient.shape)));
     }
     std::vector<float> dense(static_cast<size_t>(view.elements()));
     const BufferView copy(dense.data(), view.extents);
@@ -150,7 +154,8 @@ StoredTensor input_gradient(const GraphInput &input, const StoredTensor &given, 
   StoredTensor whole = read_output(adjoint, adjoint.extents[1], adjoint.extents[2]);
   StoredTensor gradient = StoredTensor::of_f32(given.shape);
   const size_t size = static_cast<size_t>(gradient.elements());
-  for (size_t i = 0; i < static_cast<size_t>(whole.elements()); i++) gradient.f32()[i % size] += whole.f32()[i] * input.scale;
+  for (size_t i = 0; i < static_cast<size_t>(whole.elements()); i++)
+    gradient.f32()[i % size] += whole.f32()[i] * input.scale;
   return gradient;
 }
 
@@ -164,7 +169,8 @@ void register_training() {
   (void)once;
 }
 
-TensorMap gradients(const Model &model, const TensorMap &inputs, const TensorMap &output_gradients, const RunOptions &options) {
+TensorMap gradients(const Model &model, const TensorMap &inputs, const TensorMap &output_gradients,
+                    const RunOptions &options) {
   PlanOptions keep_all;
   keep_all.keep_all = true;
   const ExecutionPlan plan = model.plan_for(inputs, keep_all);
@@ -172,8 +178,9 @@ TensorMap gradients(const Model &model, const TensorMap &inputs, const TensorMap
   for (const auto &[name, tensor] : inputs) {
     const Extents &extents = plan.tensors()[static_cast<size_t>(plan.tensor(name))].extents;
     if (tensor.shape[2] != extents[2] || tensor.shape[3] != extents[1]) {
-      throw Error(ErrorCode::input_failed, fmt::format("model {}, input '{}': gradients need height and width in multiples of {}, got {}",
-                                                       model.graph().model, name, model.graph().multiple, shape_text(tensor.shape)));
+      throw Error(ErrorCode::input_failed,
+                  fmt::format("model {}, input '{}': gradients need height and width in multiples of {}, got {}",
+                              model.graph().model, name, model.graph().multiple, shape_text(tensor.shape)));
     }
   }
   model.fill_inputs(plan, inputs, values.data());

@@ -12,6 +12,7 @@ void register_training();
 // widths that are multiples of the model's; output_gradients: n c h w, by name of an output or of any tensor of the
 // graph. Returns gradients under the inputs' names (in the units of the given values) and the weights' names
 // (`<node>.<port>`, O I H W). Tensors are kept for the whole walk: memory is the sum of all of them, twice.
-TensorMap gradients(const Model &model, const TensorMap &inputs, const TensorMap &output_gradients, const RunOptions &options = {});
+TensorMap gradients(const Model &model, const TensorMap &inputs, const TensorMap &output_gradients,
+                    const RunOptions &options = {});
 
 }  // namespace sluice

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU schedule of generators/contextual_attention.cpp. A task is a tile of queries against all keys: its fused scores and
-// its attention live in two buffers of (tile + halo) x keys, so memory grows with the picture's pixels, not with their
-// square. Scores are made one row of keys at a time in a sliding window; both products accumulate in registers.
+// CPU schedule of generators/contextual_attention.cpp. A task is a tile of queries against all keys: its fused scores
+// and its attention live in two buffers of (tile + halo) x keys, so memory grows with the picture's pixels, not with
+// their square. Scores are made one row of keys at a time in a sliding window; both products accumulate in registers.
 #include "schedules/cpu/schedule.h"
 
 using namespace Halide;
@@ -79,7 +79,8 @@ void schedule_paste(sluice::Plan &plan) {
   Func &output = plan.stages["output"];
   plan.stages["value"].compute_root().vectorize(c, lanes, TailStrategy::RoundUp).parallel(y);
   for (int parity = 0; parity < 4; parity++) {
-    Func &paste = plan.stages["paste" + std::to_string(parity)], &spread = plan.stages["spread" + std::to_string(parity)];
+    Func &paste = plan.stages["paste" + std::to_string(parity)],
+         &spread = plan.stages["spread" + std::to_string(parity)];
     const std::vector<RVar> q = paste.rvars();
     Func partial = paste.update().rfactor(q[1], row);
     paste.compute_at(output, task).vectorize(c, lanes, TailStrategy::RoundUp);

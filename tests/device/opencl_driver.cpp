@@ -30,7 +30,8 @@ void *driver() {
 // Information of an object as text or handle, by one of clGet<Object>Info.
 template <typename Value>
 void ask(const char *function, Handle object, uint32_t what, size_t size, Value *value) {
-  reinterpret_cast<int32_t (*)(Handle, uint32_t, size_t, void *, size_t *)>(dlsym(driver(), function))(object, what, size, value, nullptr);
+  reinterpret_cast<int32_t (*)(Handle, uint32_t, size_t, void *, size_t *)>(dlsym(driver(), function))(
+      object, what, size, value, nullptr);
 }
 
 std::string describe_device(Handle queue) {
@@ -73,19 +74,22 @@ int32_t launch(Handle queue, Handle kernel, uint32_t dimensions, const size_t *o
   if (fails("clEnqueueNDRangeKernel")) return kOutOfResources;
   launches++;
   device = describe_device(queue);
-  return real<decltype(&launch)>("clEnqueueNDRangeKernel")(queue, kernel, dimensions, offset, global, local, waits, wait, event);
+  return real<decltype(&launch)>("clEnqueueNDRangeKernel")(queue, kernel, dimensions, offset, global, local, waits,
+                                                           wait, event);
 }
 
-int32_t read_buffer(Handle queue, Handle buffer, uint32_t blocking, size_t offset, size_t size, void *to, uint32_t waits,
-                    const Handle *wait, Handle *event) {
+int32_t read_buffer(Handle queue, Handle buffer, uint32_t blocking, size_t offset, size_t size, void *to,
+                    uint32_t waits, const Handle *wait, Handle *event) {
   if (fails("clEnqueueReadBuffer")) return kOutOfResources;
-  return real<decltype(&read_buffer)>("clEnqueueReadBuffer")(queue, buffer, blocking, offset, size, to, waits, wait, event);
+  return real<decltype(&read_buffer)>("clEnqueueReadBuffer")(queue, buffer, blocking, offset, size, to, waits, wait,
+                                                             event);
 }
 
 int32_t write_buffer(Handle queue, Handle buffer, uint32_t blocking, size_t offset, size_t size, const void *from,
                      uint32_t waits, const Handle *wait, Handle *event) {
   if (fails("clEnqueueWriteBuffer")) return kOutOfResources;
-  return real<decltype(&write_buffer)>("clEnqueueWriteBuffer")(queue, buffer, blocking, offset, size, from, waits, wait, event);
+  return real<decltype(&write_buffer)>("clEnqueueWriteBuffer")(queue, buffer, blocking, offset, size, from, waits, wait,
+                                                               event);
 }
 
 void *watched_symbol(void *library, const char *name) {

@@ -134,8 +134,11 @@ struct Dense {
 };
 
 TEST_F(OpenCl, FailingCallsAreErrorsAndLeaveNothingBehind) {
-  for (const auto &[function, count] : {std::pair{"clCreateBuffer", 1}, {"clCreateBuffer", 2}, {"clEnqueueWriteBuffer", 1},
-                                        {"clEnqueueNDRangeKernel", 1}, {"clEnqueueReadBuffer", 1}}) {
+  for (const auto &[function, count] : {std::pair{"clCreateBuffer", 1},
+                                        {"clCreateBuffer", 2},
+                                        {"clEnqueueWriteBuffer", 1},
+                                        {"clEnqueueNDRangeKernel", 1},
+                                        {"clEnqueueReadBuffer", 1}}) {
     SCOPED_TRACE(std::string(function) + " " + std::to_string(count));
     Dense dense;
     dense.call().call.run();

@@ -23,10 +23,12 @@ struct Blend {
   }
 };
 
-const RegisterLayerCases registered("blend", make_reference<Blend>(), {
-    {"", "hole", "", {{1, 3, 8, 9}, {1, 3, 8, 9}, {1, 1, 8, 9}}, true, {}, {"mask"}},
-    {"", "soft", "", {{2, 20, 6, 5}, {2, 20, 6, 5}, {2, 1, 6, 5}}, false, {}, {}},
-});
+const RegisterLayerCases registered(
+    "blend", make_reference<Blend>(),
+    {
+        {"", "hole", "", {{1, 3, 8, 9}, {1, 3, 8, 9}, {1, 1, 8, 9}}, true, {}, {"mask"}},
+        {"", "soft", "", {{2, 20, 6, 5}, {2, 20, 6, 5}, {2, 1, 6, 5}}, false, {}, {}},
+    });
 
 }  // namespace
 }  // namespace sluice::testing

@@ -24,7 +24,8 @@ Array<T> subsample(const Array<T> &array, int64_t height, int64_t width) {
     for (int64_t c = 0; c < array.shape[1]; c++) {
       for (int64_t y = 0; y < height; y++) {
         for (int64_t x = 0; x < width; x++) {
-          small.at(n, c, y, x) = array.at(n, c, align_corners(y, array.shape[2], height), align_corners(x, array.shape[3], width));
+          small.at(n, c, y, x) =
+              array.at(n, c, align_corners(y, array.shape[2], height), align_corners(x, array.shape[3], width));
         }
       }
     }
@@ -148,17 +149,19 @@ struct ContextualAttention {
   }
 };
 
-const RegisterLayerCases registered("contextual_attention", make_reference<ContextualAttention>(), {
-    {"", "square", "softmax_scale=2", {{1, 6, 8, 8}, {1, 1, 32, 32}}, false, {}, {"mask"}},
-    {"", "wide_batch", "softmax_scale=2", {{2, 5, 6, 20}, {1, 1, 24, 80}}, false, {}, {"mask"}},
-    {"", "mask_an_item", "softmax_scale=2", {{2, 5, 6, 8}, {2, 1, 24, 32}}, false, {}, {"mask"}},
-    {"", "tall_many_channels", "softmax_scale=1", {{1, 19, 40, 6}, {1, 1, 160, 24}}, false, {}, {"mask"}},
-    {"", "tiles_meet", "softmax_scale=1", {{1, 4, 36, 38}, {1, 1, 144, 152}}, false, {}, {"mask"}},
-    {"", "nofuse", "fuse=false softmax_scale=5", {{1, 6, 10, 14}, {1, 1, 40, 56}}, false, {}, {"mask"}},
-    {"", "two_rows", "softmax_scale=3", {{1, 4, 4, 12}, {1, 1, 16, 48}}, false, {}, {"mask"}},
-    {"", "all_known", "softmax_scale=3", {{1, 4, 8, 6}, {1, 1, 32, 24}}, false, {{"mask", 0}}, {}},
-    {"", "all_hole", "softmax_scale=3", {{1, 4, 8, 6}, {1, 1, 32, 24}}, false, {{"mask", 1}}, {}},
-});
+const RegisterLayerCases registered(
+    "contextual_attention", make_reference<ContextualAttention>(),
+    {
+        {"", "square", "softmax_scale=2", {{1, 6, 8, 8}, {1, 1, 32, 32}}, false, {}, {"mask"}},
+        {"", "wide_batch", "softmax_scale=2", {{2, 5, 6, 20}, {1, 1, 24, 80}}, false, {}, {"mask"}},
+        {"", "mask_an_item", "softmax_scale=2", {{2, 5, 6, 8}, {2, 1, 24, 32}}, false, {}, {"mask"}},
+        {"", "tall_many_channels", "softmax_scale=1", {{1, 19, 40, 6}, {1, 1, 160, 24}}, false, {}, {"mask"}},
+        {"", "tiles_meet", "softmax_scale=1", {{1, 4, 36, 38}, {1, 1, 144, 152}}, false, {}, {"mask"}},
+        {"", "nofuse", "fuse=false softmax_scale=5", {{1, 6, 10, 14}, {1, 1, 40, 56}}, false, {}, {"mask"}},
+        {"", "two_rows", "softmax_scale=3", {{1, 4, 4, 12}, {1, 1, 16, 48}}, false, {}, {"mask"}},
+        {"", "all_known", "softmax_scale=3", {{1, 4, 8, 6}, {1, 1, 32, 24}}, false, {{"mask", 0}}, {}},
+        {"", "all_hole", "softmax_scale=3", {{1, 4, 8, 6}, {1, 1, 32, 24}}, false, {{"mask", 1}}, {}},
+    });
 
 }  // namespace
 }  // namespace sluice::testing

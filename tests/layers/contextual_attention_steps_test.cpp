@@ -54,7 +54,8 @@ void check_steps(const std::string &file, const std::vector<std::string> &steps)
     }
     const std::vector<float> values = run_step(step, fixture);
     ASSERT_EQ(static_cast<int64_t>(values.size()), expected.elements()) << file << " " << step;
-    EXPECT_LE(relative_error(StoredTensor::of_f32(expected.shape, values.data()), expected), kValueBound) << file << " " << step;
+    EXPECT_LE(relative_error(StoredTensor::of_f32(expected.shape, values.data()), expected), kValueBound)
+        << file << " " << step;
   }
 }
 
@@ -63,12 +64,15 @@ const std::vector<std::string> kBeforeFuse{"downsampled", "mask_feature", "mask_
 TEST(ContextualAttentionSteps, EveryStep) {
   std::vector<std::string> steps = kBeforeFuse;
   steps.insert(steps.end(), {"fused_rows", "fused", "attention"});
-  for (const char *file : {"contextual_attention_32x32", "contextual_attention_48x32_scale5", "contextual_attention_64x40"}) {
+  for (const char *file :
+       {"contextual_attention_32x32", "contextual_attention_48x32_scale5", "contextual_attention_64x40"}) {
     check_steps(file, steps);
   }
 }
 
-TEST(ContextualAttentionSteps, BeforeTheFuseWhereThereIsNone) { check_steps("contextual_attention_40x56_nofuse", kBeforeFuse); }
+TEST(ContextualAttentionSteps, BeforeTheFuseWhereThereIsNone) {
+  check_steps("contextual_attention_40x56_nofuse", kBeforeFuse);
+}
 
 }  // namespace
 }  // namespace sluice::testing

@@ -11,7 +11,9 @@ struct ConvolutionGeometry {
   int64_t stride, upsample, dilation_h, dilation_w, top, left, height, width;
 
   ConvolutionGeometry(const Attributes &a, const std::vector<int64_t> &input, const std::vector<int64_t> &weight)
-      : stride(a.integer("stride", 1)), upsample(a.integer("upsample", 1)), dilation_h(a.integer("dilation", 1, 0)),
+      : stride(a.integer("stride", 1)),
+        upsample(a.integer("upsample", 1)),
+        dilation_h(a.integer("dilation", 1, 0)),
         dilation_w(a.integer("dilation", 1, 1)) {
     along(a, input[2] * upsample, (weight[2] - 1) * dilation_h + 1, 0, top, height);
     along(a, input[3] * upsample, (weight[3] - 1) * dilation_w + 1, 2, left, width);
@@ -62,10 +64,12 @@ inline Array<double> magnitudes(Array<double> array) {
 }
 
 // 8 units of 2^-24 * sum of magnitudes, plus an ulp.
-inline Array<double> convolution_bound(const Attributes &a, const Array<double> &input, const Array<double> &weight, const Array<double> &bias) {
+inline Array<double> convolution_bound(const Attributes &a, const Array<double> &input, const Array<double> &weight,
+                                       const Array<double> &bias) {
   Array<double> bound = convolve(a, magnitudes(input), magnitudes(weight), magnitudes(bias));
   const Array<double> value = convolve(a, input, weight, bias);
-  for (size_t i = 0; i < bound.values.size(); i++) bound.values[i] = 8 * kUnit * bound.values[i] + 2 * kUnit * std::fabs(value.values[i]);
+  for (size_t i = 0; i < bound.values.size(); i++)
+    bound.values[i] = 8 * kUnit * bound.values[i] + 2 * kUnit * std::fabs(value.values[i]);
   return bound;
 }
 

@@ -41,16 +41,18 @@ struct Elementwise {
   }
 };
 
-const RegisterLayerCases registered("elementwise", make_reference<Elementwise>(), {
-    {"", "add", "operation=add", {{2, 5, 6, 7}, {2, 5, 6, 7}}, true, {}, {}},
-    {"", "sub_wide", "operation=sub", {{1, 24, 6, 7}, {1, 24, 6, 7}}, true, {}, {}},
-    {"", "mul_one_channel", "operation=mul", {{2, 3, 6, 9}, {2, 1, 6, 9}}, true, {}, {}},
-    {"", "mul_first_one_channel", "operation=mul", {{2, 1, 6, 9}, {2, 18, 6, 9}}, true, {}, {}},
-    {"", "add_per_channel", "operation=add", {{2, 9, 6, 5}, {1, 9, 1, 1}}, true, {}, {}},
-    {"", "max", "operation=max", {{1, 4, 5, 7}, {1, 4, 5, 7}}, true, {}, {}},
-    {"", "min", "operation=min", {{1, 4, 5, 7}, {1, 4, 5, 7}}, true, {}, {}},
-    {"", "mask_out", "operation=mask_out", {{1, 3, 8, 9}, {1, 1, 8, 9}}, true, {}, {"b"}},
-});
+const RegisterLayerCases registered(
+    "elementwise", make_reference<Elementwise>(),
+    {
+        {"", "add", "operation=add", {{2, 5, 6, 7}, {2, 5, 6, 7}}, true, {}, {}},
+        {"", "sub_wide", "operation=sub", {{1, 24, 6, 7}, {1, 24, 6, 7}}, true, {}, {}},
+        {"", "mul_one_channel", "operation=mul", {{2, 3, 6, 9}, {2, 1, 6, 9}}, true, {}, {}},
+        {"", "mul_first_one_channel", "operation=mul", {{2, 1, 6, 9}, {2, 18, 6, 9}}, true, {}, {}},
+        {"", "add_per_channel", "operation=add", {{2, 9, 6, 5}, {1, 9, 1, 1}}, true, {}, {}},
+        {"", "max", "operation=max", {{1, 4, 5, 7}, {1, 4, 5, 7}}, true, {}, {}},
+        {"", "min", "operation=min", {{1, 4, 5, 7}, {1, 4, 5, 7}}, true, {}, {}},
+        {"", "mask_out", "operation=mask_out", {{1, 3, 8, 9}, {1, 1, 8, 9}}, true, {}, {"b"}},
+    });
 
 }  // namespace
 }  // namespace sluice::testing

@@ -73,7 +73,8 @@ TEST_P(LayerFixture, ForwardAndBackward) {
 
 std::vector<std::string> fixture_names() {
   std::vector<std::string> names;
-  for (const auto &entry : std::filesystem::directory_iterator(fixture_path("layers"))) names.push_back(entry.path().stem().string());
+  for (const auto &entry : std::filesystem::directory_iterator(fixture_path("layers")))
+    names.push_back(entry.path().stem().string());
   std::sort(names.begin(), names.end());
   return names;
 }

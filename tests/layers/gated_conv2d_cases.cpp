@@ -17,9 +17,11 @@ struct GatedConv2d {
   }
 };
 
-// Errors of the two sums through the product: |s(g)| * e_f + |act(f)| / 4 * e_g, and the rounding of both nonlinearities.
+// Errors of the two sums through the product: |s(g)| * e_f + |act(f)| / 4 * e_g, and the rounding of both
+// nonlinearities.
 Array<double> bound(const Attributes &a, const Operands<double> &in) {
-  const Array<double> feature_error = convolution_bound(a, in.at("input"), in.at("feature_weight"), in.at("feature_bias"));
+  const Array<double> feature_error =
+      convolution_bound(a, in.at("input"), in.at("feature_weight"), in.at("feature_bias"));
   const Array<double> gate_error = convolution_bound(a, in.at("input"), in.at("gate_weight"), in.at("gate_bias"));
   const Array<double> feature = convolve(a, in.at("input"), in.at("feature_weight"), in.at("feature_bias"));
   const Array<double> gate = convolve(a, in.at("input"), in.at("gate_weight"), in.at("gate_bias"));
@@ -27,7 +29,8 @@ Array<double> bound(const Attributes &a, const Operands<double> &in) {
   for (size_t i = 0; i < allowed.values.size(); i++) {
     const double activated = activate(a.word("activation", "none"), feature.values[i], a.real("negative_slope", 0.2));
     const double opened = activate("sigmoid", gate.values[i], 0);
-    allowed.values[i] = opened * (feature_error.values[i] + 4 * kUnit) + std::fabs(activated) * (gate_error.values[i] / 4 + 8 * kUnit * opened);
+    allowed.values[i] = opened * (feature_error.values[i] + 4 * kUnit) +
+                        std::fabs(activated) * (gate_error.values[i] / 4 + 8 * kUnit * opened);
   }
   return allowed;
 }
@@ -35,21 +38,53 @@ Array<double> bound(const Attributes &a, const Operands<double> &in) {
 // A gate whose convolution is 0 and whose bias is 1000 is exactly 1: the rest is whole numbers.
 const std::map<std::string, double> kOpen{{"gate_weight", 0}, {"gate_bias", 1000}};
 
-const RegisterLayerCases registered("gated_conv2d", make_reference<GatedConv2d>(bound), {
-    {"", "elu_k3", "kernel=3 channels=12 padding=same activation=elu", {{2, 6, 12, 11}}, false, {}, {}},
-    {"", "elu_k5", "kernel=5 channels=24 padding=same activation=elu", {{1, 5, 9, 14}}, false, {}, {}},
-    {"", "relu_dilation2", "kernel=3 dilation=2 channels=8 padding=same activation=relu", {{1, 8, 12, 11}}, false, {}, {}},
-    {"", "elu_dilation16", "kernel=3 dilation=16 channels=17 padding=same activation=elu", {{1, 16, 20, 19}}, false, {}, {}},
-    {"", "elu_stride2", "kernel=3 stride=2 channels=8 padding=same activation=elu", {{1, 7, 14, 12}}, false, {}, {}},
-    {"", "tanh_stride2_odd", "kernel=3 stride=2 channels=9 padding=same activation=tanh", {{1, 4, 11, 9}}, false, {}, {}},
-    {"", "elu_upsample2", "kernel=3 upsample=2 channels=6 padding=same activation=elu", {{1, 8, 7, 6}}, false, {}, {}},
-    {"", "leaky_k1", "kernel=1 channels=33 activation=leaky_relu", {{1, 19, 5, 7}}, false, {}, {}},
-    {"", "none_nobias", "kernel=3 channels=8 padding=same bias=false", {{1, 6, 10, 9}}, false, {}, {}},
-    {"", "open_relu", "kernel=3 channels=20 padding=same activation=relu", {{1, 9, 10, 13}}, true, kOpen, {}},
-    {"", "open_none_k5", "kernel=5 channels=8 padding=2", {{1, 9, 10, 13}}, true, kOpen, {}},
-    {"", "open_stride2", "kernel=3 stride=2 channels=8 padding=same", {{1, 9, 10, 13}}, true, kOpen, {}},
-    {"", "open_upsample2", "kernel=3 upsample=2 channels=8 padding=same", {{1, 9, 5, 6}}, true, kOpen, {}},
-});
+const RegisterLayerCases registered(
+    "gated_conv2d", make_reference<GatedConv2d>(bound),
+    {
+        {"", "elu_k3", "kernel=3 channels=12 padding=same activation=elu", {{2, 6, 12, 11}}, false, {}, {}},
+        {"", "elu_k5", "kernel=5 channels=24 padding=same activation=elu", {{1, 5, 9, 14}}, false, {}, {}},
+        {"",
+         "relu_dilation2",
+         "kernel=3 dilation=2 channels=8 padding=same activation=relu",
+         {{1, 8, 12, 11}},
+         false,
+         {},
+         {}},
+        {"",
+         "elu_dilation16",
+         "kernel=3 dilation=16 channels=17 padding=same activation=elu",
+         {{1, 16, 20, 19}},
+         false,
+         {},
+         {}},
+        {"",
+         "elu_stride2",
+         "kernel=3 stride=2 channels=8 padding=same activation=elu",
+         {{1, 7, 14, 12}},
+         false,
+         {},
+         {}},
+        {"",
+         "tanh_stride2_odd",
+         "kernel=3 stride=2 channels=9 padding=same activation=tanh",
+         {{1, 4, 11, 9}},
+         false,
+         {},
+         {}},
+        {"",
+         "elu_upsample2",
+         "kernel=3 upsample=2 channels=6 padding=same activation=elu",
+         {{1, 8, 7, 6}},
+         false,
+         {},
+         {}},
+        {"", "leaky_k1", "kernel=1 channels=33 activation=leaky_relu", {{1, 19, 5, 7}}, false, {}, {}},
+        {"", "none_nobias", "kernel=3 channels=8 padding=same bias=false", {{1, 6, 10, 9}}, false, {}, {}},
+        {"", "open_relu", "kernel=3 channels=20 padding=same activation=relu", {{1, 9, 10, 13}}, true, kOpen, {}},
+        {"", "open_none_k5", "kernel=5 channels=8 padding=2", {{1, 9, 10, 13}}, true, kOpen, {}},
+        {"", "open_stride2", "kernel=3 stride=2 channels=8 padding=same", {{1, 9, 10, 13}}, true, kOpen, {}},
+        {"", "open_upsample2", "kernel=3 upsample=2 channels=8 padding=same", {{1, 9, 5, 6}}, true, kOpen, {}},
+    });
 
 }  // namespace
 }  // namespace sluice::testing

@@ -40,7 +40,8 @@ std::vector<LayerCase> &cases() {
   return all;
 }
 
-RegisterLayerCases::RegisterLayerCases(const std::string &layer, const LayerReference &reference, std::vector<LayerCase> list) {
+RegisterLayerCases::RegisterLayerCases(const std::string &layer, const LayerReference &reference,
+                                       std::vector<LayerCase> list) {
   references()[layer] = reference;
   for (LayerCase &one : list) {
     one.layer = layer;

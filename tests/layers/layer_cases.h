@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a layer brings to its tests: a plain-loop reference templated on the number type (double for values,
-// std::complex<double> for exact derivatives by a complex step), an error bound, and cases. layer_test.cpp does the rest.
+// std::complex<double> for exact derivatives by a complex step), an error bound, and cases. layer_test.cpp does the
+// rest.
 #pragma once
 #include <cmath>
 #include <complex>
@@ -66,14 +67,16 @@ struct LayerReference {
 
 struct LayerCase {
   std::string layer, name;
-  std::string attributes;                     // as in a graph line
-  std::vector<std::vector<int64_t>> inputs;   // shapes, in the order of the layer's input ports
-  bool exact = false;                         // with small whole numbers the result has no rounding: 0 differing bits
-  std::map<std::string, double> constants;    // operands that have one value throughout (a gate held open)
-  std::vector<std::string> masks;             // operands of zeros and ones
+  std::string attributes;                    // as in a graph line
+  std::vector<std::vector<int64_t>> inputs;  // shapes, in the order of the layer's input ports
+  bool exact = false;                        // with small whole numbers the result has no rounding: 0 differing bits
+  std::map<std::string, double> constants;   // operands that have one value throughout (a gate held open)
+  std::vector<std::string> masks;            // operands of zeros and ones
 };
 
-inline void PrintTo(const LayerCase &one, std::ostream *out) { *out << one.layer << " " << one.name << ": " << one.attributes; }
+inline void PrintTo(const LayerCase &one, std::ostream *out) {
+  *out << one.layer << " " << one.name << ": " << one.attributes;
+}
 
 std::map<std::string, LayerReference> &references();
 std::vector<LayerCase> &cases();
@@ -84,7 +87,8 @@ struct RegisterLayerCases {
 
 // Reference: a struct with `template <typename T> static Array<T> value(const Attributes &, const Operands<T> &)`.
 template <typename Reference>
-LayerReference make_reference(std::function<Array<double>(const Attributes &, const Operands<double> &)> bound = nullptr) {
+LayerReference make_reference(
+    std::function<Array<double>(const Attributes &, const Operands<double> &)> bound = nullptr) {
   return {Reference::template value<double>, Reference::template value<Complex>, std::move(bound)};
 }
 

@@ -20,14 +20,17 @@ constexpr double kGradientBound = 1e-6;
 // A case made concrete: graph, operands.
 class Problem {
  public:
-  Problem(const LayerCase &one, bool whole_numbers) : case_(one), attributes_(one.attributes), schema_(KernelTable::linked().schema(one.layer)) {
+  Problem(const LayerCase &one, bool whole_numbers)
+      : case_(one), attributes_(one.attributes), schema_(KernelTable::linked().schema(one.layer)) {
     std::string text = "model " + one.layer + "\n", from;
     for (size_t i = 0; i < schema_.inputs.size(); i++) {
       const auto &shape = one.inputs.at(i);
       text += fmt::format("input {} [{} {} {} {}]\n", schema_.inputs[i].name, shape[0], shape[1], shape[2], shape[3]);
       from += (i == 0 ? "" : ",") + schema_.inputs[i].name;
     }
-    graph_ = parse_graph(text + fmt::format("{} node from {} to output {}\noutput output\n", one.layer, from, one.attributes), one.layer + ".graph");
+    graph_ = parse_graph(
+        text + fmt::format("{} node from {} to output {}\noutput output\n", one.layer, from, one.attributes),
+        one.layer + ".graph");
     const LayerNode node(graph_, graph_.nodes[0], KernelTable::linked(), "cpu");
     std::map<std::string, Extents> extents;
     for (size_t i = 0; i < schema_.inputs.size(); i++) {
@@ -104,14 +107,16 @@ Array<double> run_kernel(const Problem &problem) {
 void expect_telling(const Array<double> &reference) {
   const auto zeros = std::count(reference.values.begin(), reference.values.end(), 0.0);
   EXPECT_LE(static_cast<double>(zeros), 0.7 * static_cast<double>(reference.values.size()));
-  EXPECT_NE(*std::min_element(reference.values.begin(), reference.values.end()), *std::max_element(reference.values.begin(), reference.values.end()));
+  EXPECT_NE(*std::min_element(reference.values.begin(), reference.values.end()),
+            *std::max_element(reference.values.begin(), reference.values.end()));
 }
 
 class LayerTest : public ::testing::TestWithParam<LayerCase> {};
 
 TEST_P(LayerTest, ValuesWithinBound) {
   const Problem problem(GetParam(), false);
-  const Array<double> output = run_kernel(problem), reference = problem.reference().value(problem.attributes(), problem.operands());
+  const Array<double> output = run_kernel(problem),
+                      reference = problem.reference().value(problem.attributes(), problem.operands());
   ASSERT_EQ(output.shape, reference.shape);
   const bool constant_result = GetParam().constants.count("mask") != 0;
   if (!constant_result) expect_telling(reference);
@@ -124,14 +129,16 @@ TEST_P(LayerTest, ValuesWithinBound) {
     std::fill(bound.values.begin(), bound.values.end(), 4e-6 * std::max(largest, 1e-30));
   }
   for (size_t i = 0; i < output.values.size(); i++) {
-    ASSERT_LE(std::fabs(output.values[i] - reference.values[i]), bound.values[i]) << "element " << i << " is " << output.values[i] << ", expected " << reference.values[i];
+    ASSERT_LE(std::fabs(output.values[i] - reference.values[i]), bound.values[i])
+        << "element " << i << " is " << output.values[i] << ", expected " << reference.values[i];
   }
 }
 
 TEST_P(LayerTest, WholeNumbersExact) {
   if (!GetParam().exact) return;
   const Problem problem(GetParam(), true);
-  const Array<double> output = run_kernel(problem), reference = problem.reference().value(problem.attributes(), problem.operands());
+  const Array<double> output = run_kernel(problem),
+                      reference = problem.reference().value(problem.attributes(), problem.operands());
   ASSERT_EQ(output.shape, reference.shape);
   expect_telling(reference);
   for (size_t i = 0; i < output.values.size(); i++) ASSERT_EQ(output.values[i], reference.values[i]) << "element " << i;
@@ -196,7 +203,8 @@ class DoubleCall {
       for (int64_t c = 0; c < s[1]; c++) {
         for (int64_t y = 0; y < s[2]; y++) {
           for (int64_t x = 0; x < s[3]; x++) {
-            visit(static_cast<size_t>(((n * s[1] + c) * s[2] + y) * s[3] + x), static_cast<size_t>(((n * s[2] + y) * s[3] + x) * s[1] + c));
+            visit(static_cast<size_t>(((n * s[1] + c) * s[2] + y) * s[3] + x),
+                  static_cast<size_t>(((n * s[2] + y) * s[3] + x) * s[1] + c));
           }
         }
       }
@@ -225,7 +233,8 @@ Operands<double> derived_gradients(const Problem &problem, const Array<double> &
   const auto bind_operands = [&](DoubleCall &call, bool parameters) {
     for (const SchemaPort &port : problem.schema().inputs) call.bind(port.name, problem.operands().at(port.name), true);
     if (parameters) {
-      for (const SchemaPort &port : problem.schema().parameters) call.bind(port.name, problem.operands().at(port.name), false);
+      for (const SchemaPort &port : problem.schema().parameters)
+        call.bind(port.name, problem.operands().at(port.name), false);
     }
     node.bind_scalars(call.call());
   };
@@ -245,7 +254,8 @@ Operands<double> derived_gradients(const Problem &problem, const Array<double> &
   Operands<double> gradients;
   for (const std::string &name : backward.call().outputs()) {
     const std::string port = name.substr(5);
-    backward.bind(name, Array<double>(problem.operands().at(port).shape), problem.operands().at(port).shape.size() == 4 && !port.ends_with("weight"));
+    backward.bind(name, Array<double>(problem.operands().at(port).shape),
+                  problem.operands().at(port).shape.size() == 4 && !port.ends_with("weight"));
   }
   backward.call().run();
   for (const std::string &name : backward.call().outputs()) gradients[name.substr(5)] = backward.read(name);
@@ -264,16 +274,19 @@ TEST_P(LayerTest, DerivedGradientIsTheDerivative) {
       Operands<Complex> moved;
       for (const auto &[name, array] : problem.operands()) {
         moved[name] = Array<Complex>(array.shape);
-        for (size_t i = 0; i < array.values.size(); i++) moved[name].values[i] = Complex(array.values[i], name == port ? kStep * along.values[i] : 0);
+        for (size_t i = 0; i < array.values.size(); i++)
+          moved[name].values[i] = Complex(array.values[i], name == port ? kStep * along.values[i] : 0);
       }
       const Array<Complex> result = problem.reference().derivative(problem.attributes(), moved);
       double expected = 0, scale = 0, got = 0;
-      for (size_t i = 0; i < result.values.size(); i++) expected += result.values[i].imag() / kStep * grad_output.values[i];
+      for (size_t i = 0; i < result.values.size(); i++)
+        expected += result.values[i].imag() / kStep * grad_output.values[i];
       for (size_t i = 0; i < along.values.size(); i++) {
         got += gradient.values[i] * along.values[i];
         scale += std::fabs(gradient.values[i] * along.values[i]);
       }
-      EXPECT_LE(std::fabs(got - expected), kGradientBound * std::max(scale, 1e-12)) << port << ", direction " << direction << ": " << got << " vs " << expected;
+      EXPECT_LE(std::fabs(got - expected), kGradientBound * std::max(scale, 1e-12))
+          << port << ", direction " << direction << ": " << got << " vs " << expected;
     }
   }
 }
@@ -287,7 +300,8 @@ TEST_P(LayerTest, WholeNumberGradientsExact) {
   const Operands<double> expected = derived_gradients(problem, grad_output);
   const Model model(problem.graph(), problem.tensors(true));
   const std::vector<float> values(grad_output.values.begin(), grad_output.values.end());
-  const TensorMap made = gradients(model, problem.tensors(false), {{"output", StoredTensor::of_f32(grad_output.shape, values.data())}});
+  const TensorMap made =
+      gradients(model, problem.tensors(false), {{"output", StoredTensor::of_f32(grad_output.shape, values.data())}});
   for (const auto &[port, gradient] : expected) {
     const auto ours = made.count(port) != 0 ? made.find(port) : made.find("node." + port);
     if (ours == made.end()) continue;  // bias=false

@@ -12,7 +12,8 @@ struct Resize {
     const bool corners = a.word("mode", "nearest_floor") == "nearest_align_corners";
     Array<T> output({input.shape[0], input.shape[1], a.integer("output_size", 0, 0), a.integer("output_size", 0, 1)});
     const auto from = [&](int64_t i, size_t axis) {
-      return corners ? align_corners(i, input.shape[axis], output.shape[axis]) : i * input.shape[axis] / output.shape[axis];
+      return corners ? align_corners(i, input.shape[axis], output.shape[axis])
+                     : i * input.shape[axis] / output.shape[axis];
     };
     for (int64_t n = 0; n < output.shape[0]; n++) {
       for (int64_t c = 0; c < output.shape[1]; c++) {
@@ -25,14 +26,16 @@ struct Resize {
   }
 };
 
-const RegisterLayerCases registered("resize", make_reference<Resize>(), {
-    {"", "up2", "output_size=12,14", {{2, 5, 6, 7}}, true, {}, {}},
-    {"", "down4", "output_size=4,5", {{1, 19, 16, 20}}, true, {}, {}},
-    {"", "up_uneven", "output_size=11,9", {{1, 3, 4, 5}}, true, {}, {}},
-    {"", "corners_down2", "mode=nearest_align_corners output_size=12,10", {{1, 4, 24, 20}}, true, {}, {}},
-    {"", "corners_down4", "mode=nearest_align_corners output_size=16,12", {{1, 1, 64, 48}}, true, {}, {}},
-    {"", "corners_to_one", "mode=nearest_align_corners output_size=1,3", {{1, 2, 5, 9}}, true, {}, {}},
-});
+const RegisterLayerCases registered(
+    "resize", make_reference<Resize>(),
+    {
+        {"", "up2", "output_size=12,14", {{2, 5, 6, 7}}, true, {}, {}},
+        {"", "down4", "output_size=4,5", {{1, 19, 16, 20}}, true, {}, {}},
+        {"", "up_uneven", "output_size=11,9", {{1, 3, 4, 5}}, true, {}, {}},
+        {"", "corners_down2", "mode=nearest_align_corners output_size=12,10", {{1, 4, 24, 20}}, true, {}, {}},
+        {"", "corners_down4", "mode=nearest_align_corners output_size=16,12", {{1, 1, 64, 48}}, true, {}, {}},
+        {"", "corners_to_one", "mode=nearest_align_corners output_size=1,3", {{1, 2, 5, 9}}, true, {}, {}},
+    });
 
 }  // namespace
 }  // namespace sluice::testing

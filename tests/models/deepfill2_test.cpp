@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// DeepFill v2 end to end against the independent reference: every layer's output, the picture, the gradients. The narrow
-// network (cnum 8) is in tests/fixtures; the full width is checked where its files are found (SLUICE_SHARED).
+// DeepFill v2 end to end against the independent reference: every layer's output, the picture, the gradients. The
+// narrow network (cnum 8) is in tests/fixtures; the full width is checked where its files are found (SLUICE_SHARED).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -25,10 +25,12 @@ constexpr double kValueBound = 8e-5, kGradientBound = 4e-5;
 std::filesystem::path source(const std::string &name) { return std::filesystem::path(SLUICE_SOURCE_DIR) / name; }
 
 std::shared_ptr<const Model> load(const std::filesystem::path &published, int width) {
-  const Conversion conversion = apply_names(read_names(source("models/deepfill2.names")), read_safetensors(published), published.filename().string());
+  const Conversion conversion = apply_names(read_names(source("models/deepfill2.names")), read_safetensors(published),
+                                            published.filename().string());
   LoadOptions options;
   options.parameters["width"] = std::to_string(width);
-  return std::make_shared<const Model>(read_graph(source("models/deepfill2.graph"), options.parameters), conversion.tensors, options);
+  return std::make_shared<const Model>(read_graph(source("models/deepfill2.graph"), options.parameters),
+                                       conversion.tensors, options);
 }
 
 const Model &narrow() {
@@ -41,7 +43,9 @@ const Archive &forward_fixture() {
   return fixture;
 }
 
-TensorMap pictures(const TensorMap &fixture) { return {{"image", fixture.at("in.image")}, {"mask", fixture.at("in.mask")}}; }
+TensorMap pictures(const TensorMap &fixture) {
+  return {{"image", fixture.at("in.image")}, {"mask", fixture.at("in.mask")}};
+}
 
 TEST(DeepFill2, EveryLayerAsTheReference) {
   RunOptions options;
@@ -75,7 +79,8 @@ TEST(DeepFill2, GradientsOfEveryWeight) {
   }
   const TensorMap made = gradients(narrow(), inputs, output_gradients);
   Archive published;
-  published.tensors = with_prefix(read_safetensors(fixture_path("deepfill2/cnum8_gradients.safetensors")).tensors, "grad.");
+  published.tensors =
+      with_prefix(read_safetensors(fixture_path("deepfill2/cnum8_gradients.safetensors")).tensors, "grad.");
   const TensorMap expected = apply_names(read_names(source("models/deepfill2.names")), published, "gradients").tensors;
   ASSERT_EQ(expected.size(), 164u);
   double largest = 0;
@@ -169,7 +174,8 @@ Samples compare_samples(const StoredTensor &filled, const StoredTensor &result, 
   for (int64_t i = 0; i < result.elements(); i++) {
     if (static_cast<int>(mask.bytes[static_cast<size_t>(i % plane)]) == 0) continue;
     const float value = std::min(255.0f, std::max(0.0f, (filled.f32()[i] + 1) * 127.5f));
-    const int64_t step = std::abs(static_cast<int64_t>(value) - static_cast<int64_t>(result.bytes[static_cast<size_t>(i)]));
+    const int64_t step =
+        std::abs(static_cast<int64_t>(value) - static_cast<int64_t>(result.bytes[static_cast<size_t>(i)]));
     samples.total++;
     samples.different += step != 0;
     samples.worst = std::max(samples.worst, step);
@@ -181,7 +187,9 @@ class FullWidth : public ::testing::TestWithParam<std::pair<const char *, double
 
 TEST_P(FullWidth, AsTheReference) {
   const std::filesystem::path folder = shared_folder() / "fixtures" / "deepfill2";
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "full-width fixtures (16 MB of seeded weights) are not in the repository: set SLUICE_SHARED to their folder";
+  if (!std::filesystem::exists(folder))
+    GTEST_SKIP()
+        << "full-width fixtures (16 MB of seeded weights) are not in the repository: set SLUICE_SHARED to their folder";
   static const std::shared_ptr<const Model> model = load(folder / "cnum48.safetensors", 48);
   const auto &[size, bound] = GetParam();
   const TensorMap fixture = read_safetensors(folder / fmt::format("cnum48_{}.safetensors", size)).tensors;
@@ -197,7 +205,9 @@ TEST_P(FullWidth, AsTheReference) {
   EXPECT_LE(static_cast<double>(samples.different), 1e-3 * static_cast<double>(samples.total));
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, FullWidth, ::testing::Values(std::pair{"256x256", 1e-4}, std::pair{"264x200", 1e-4}, std::pair{"512x512", 5e-4}),
+INSTANTIATE_TEST_SUITE_P(Sizes, FullWidth,
+                         ::testing::Values(std::pair{"256x256", 1e-4}, std::pair{"264x200", 1e-4},
+                                           std::pair{"512x512", 5e-4}),
                          [](const auto &test) { return "At" + std::string(test.param.first); });
 
 }  // namespace

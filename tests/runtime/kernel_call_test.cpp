@@ -53,9 +53,16 @@ TEST(KernelCall, TellsTheShapeOfTheOutput) {
 TEST(KernelCall, ErrorsNameWherePortExpectedAndGot) {
   std::vector<float> values(8);
   const BufferView view(values.data(), {2, 2, 2, 1});
-  EXPECT_NE(message_of([&] { KernelCall(relu(), "model m, node n").bind("inptu", view); }).find("model m, node n: kernel"), std::string::npos);
-  EXPECT_NE(message_of([&] { KernelCall(relu(), "n").bind("input", BufferView(values.data(), {8})); }).find("expected 4 dimensions, got 1"), std::string::npos);
-  EXPECT_NE(message_of([&] { KernelCall(relu(), "n").bind("input", BufferView(values.data(), {1, 2, 2, 1}, halide_type_of<double>())); }).find("element type"),
+  EXPECT_NE(
+      message_of([&] { KernelCall(relu(), "model m, node n").bind("inptu", view); }).find("model m, node n: kernel"),
+      std::string::npos);
+  EXPECT_NE(message_of([&] {
+              KernelCall(relu(), "n").bind("input", BufferView(values.data(), {8}));
+            }).find("expected 4 dimensions, got 1"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] {
+              KernelCall(relu(), "n").bind("input", BufferView(values.data(), {1, 2, 2, 1}, halide_type_of<double>()));
+            }).find("element type"),
             std::string::npos);
   EXPECT_NE(message_of([&] { KernelCall(relu(), "n").run(); }).find("port 'input'"), std::string::npos);
   const std::string misshapen = message_of([&] {

@@ -45,7 +45,8 @@ TEST(MemoryPlan, NothingOverlapsInRandomPlans) {
       EXPECT_LE(plan.offsets[a] + lifetimes[a].size_bytes, plan.size_bytes);
       for (size_t b = 0; b < a; b++) {
         const bool together = lifetimes[a].first <= lifetimes[b].last && lifetimes[b].first <= lifetimes[a].last;
-        const bool apart = plan.offsets[a] + lifetimes[a].size_bytes <= plan.offsets[b] || plan.offsets[b] + lifetimes[b].size_bytes <= plan.offsets[a];
+        const bool apart = plan.offsets[a] + lifetimes[a].size_bytes <= plan.offsets[b] ||
+                           plan.offsets[b] + lifetimes[b].size_bytes <= plan.offsets[a];
         EXPECT_TRUE(!together || apart) << "seed " << seed << ": " << a << " and " << b;
       }
     }

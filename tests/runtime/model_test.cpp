@@ -11,11 +11,15 @@
 namespace sluice {
 namespace {
 
-StoredTensor tensor(const std::vector<int64_t> &shape, const std::vector<float> &values) { return StoredTensor::of_f32(shape, values.data()); }
+StoredTensor tensor(const std::vector<int64_t> &shape, const std::vector<float> &values) {
+  return StoredTensor::of_f32(shape, values.data());
+}
 
 std::vector<float> values_of(const StoredTensor &t) { return {t.f32(), t.f32() + t.elements()}; }
 
-Model model(const std::string &lines, TensorMap weights = {}) { return Model(parse_graph("model test\n" + lines, "test.graph"), std::move(weights)); }
+Model model(const std::string &lines, TensorMap weights = {}) {
+  return Model(parse_graph("model test\n" + lines, "test.graph"), std::move(weights));
+}
 
 std::string message_of(const std::function<void()> &action) {
   try {
@@ -34,7 +38,8 @@ const char *const kJoin =
     "output all\noutput result\n";
 
 TEST(Model, JoinsWithoutTrouble) {
-  const TensorMap made = model(kJoin).run({{"a", tensor({1, 1, 1, 2}, {-1, 5})}, {"b", tensor({1, 2, 1, 2}, {1, 2, 3, 4})}});
+  const TensorMap made =
+      model(kJoin).run({{"a", tensor({1, 1, 1, 2}, {-1, 5})}, {"b", tensor({1, 2, 1, 2}, {1, 2, 3, 4})}});
   EXPECT_EQ(values_of(made.at("all")), (std::vector<float>{0, 5, 1, 2, 3, 4, -1, 5}));
   EXPECT_EQ(values_of(made.at("result")), values_of(made.at("all")));
 }
@@ -50,14 +55,18 @@ TEST(Model, ATensorInTwoJoinsIsCopiedOnce) {
 }
 
 TEST(Model, NestedJoins) {
-  const Model nested = model("input a [1 1 1 1]\ninput b [1 1 1 1]\nconcat ab from a,b\nconcat all from ab,ab\noutput all\n");
+  const Model nested =
+      model("input a [1 1 1 1]\ninput b [1 1 1 1]\nconcat ab from a,b\nconcat all from ab,ab\noutput all\n");
   const TensorMap made = nested.run({{"a", tensor({1, 1, 1, 1}, {3})}, {"b", tensor({1, 1, 1, 1}, {4})}});
   EXPECT_EQ(values_of(made.at("all")), (std::vector<float>{3, 4, 3, 4}));
 }
 
 TEST(Model, ScaleOffsetConstantsAndPadding) {
-  const Model padded(parse_graph("model m multiple=4\ninput a [1 1 h w] scale=2 offset=1 pad=edge\ninput ones [1 1 h w] value=1\n"
-                                 "elementwise s from a,ones operation=mul\nconcat both from s,ones\noutput s\noutput both\n", "m.graph"), {});
+  const Model padded(
+      parse_graph("model m multiple=4\ninput a [1 1 h w] scale=2 offset=1 pad=edge\ninput ones [1 1 h w] value=1\n"
+                  "elementwise s from a,ones operation=mul\nconcat both from s,ones\noutput s\noutput both\n",
+                  "m.graph"),
+      {});
   const TensorMap made = padded.run({{"a", tensor({1, 1, 1, 3}, {1, 2, 3})}});
   EXPECT_EQ(made.at("s").shape, (std::vector<int64_t>{1, 1, 1, 3}));
   EXPECT_EQ(values_of(made.at("s")), (std::vector<float>{3, 5, 7}));
@@ -73,18 +82,23 @@ TEST(Model, OneMaskServesABatch) {
 TEST(Model, KeepReturnsInnerTensors) {
   RunOptions options;
   options.keep = {"p"};
-  const TensorMap made = model(kJoin).run({{"a", tensor({1, 1, 1, 1}, {2})}, {"b", tensor({1, 2, 1, 1}, {1, 1})}}, options);
+  const TensorMap made =
+      model(kJoin).run({{"a", tensor({1, 1, 1, 1}, {2})}, {"b", tensor({1, 2, 1, 1}, {1, 1})}}, options);
   EXPECT_EQ(values_of(made.at("p")), (std::vector<float>{2}));
   options.keep = {"nothing"};
-  EXPECT_NE(message_of([&] { model(kJoin).run({{"a", tensor({1, 1, 1, 1}, {2})}, {"b", tensor({1, 2, 1, 1}, {1, 1})}}, options); }).find("no tensor 'nothing'"),
+  EXPECT_NE(message_of([&] {
+              model(kJoin).run({{"a", tensor({1, 1, 1, 1}, {2})}, {"b", tensor({1, 2, 1, 1}, {1, 1})}}, options);
+            }).find("no tensor 'nothing'"),
             std::string::npos);
 }
 
 TEST(Model, GradientsFlowThroughJoinsAndSeveralReaders) {
   register_training();
-  const Model m = model("input a [1 1 1 2]\ninput b [1 1 1 2]\nconcat ab from a,b\nconcat ba from b,a\n"
-                        "elementwise p from ab,ba operation=mul\noutput p\n");
-  const TensorMap g = gradients(m, {{"a", tensor({1, 1, 1, 2}, {3, 5})}, {"b", tensor({1, 1, 1, 2}, {4, 7})}}, {{"p", tensor({1, 2, 1, 2}, {1, 1, 10, 10})}});
+  const Model m = model(
+      "input a [1 1 1 2]\ninput b [1 1 1 2]\nconcat ab from a,b\nconcat ba from b,a\n"
+      "elementwise p from ab,ba operation=mul\noutput p\n");
+  const TensorMap g = gradients(m, {{"a", tensor({1, 1, 1, 2}, {3, 5})}, {"b", tensor({1, 1, 1, 2}, {4, 7})}},
+                                {{"p", tensor({1, 2, 1, 2}, {1, 1, 10, 10})}});
   EXPECT_EQ(values_of(g.at("a")), (std::vector<float>{44, 77}));  // p = (ab, ba): d/da = b (1 + 10)
   EXPECT_EQ(values_of(g.at("b")), (std::vector<float>{33, 55}));
 }
@@ -94,25 +108,44 @@ TEST(Model, ErrorsNameInputExpectedAndGot) {
   const StoredTensor a = tensor({1, 1, 1, 2}, {1, 2}), b = tensor({1, 2, 1, 2}, {1, 2, 3, 4});
   EXPECT_NE(message_of([&] { m.run({{"a", a}}); }).find("input 'b'"), std::string::npos);
   EXPECT_NE(message_of([&] { m.run({{"a", a}, {"c", b}}); }).find("no input 'c'"), std::string::npos);
-  EXPECT_NE(message_of([&] { m.run({{"a", a}, {"b", a}}); }).find("input 'b': expected 2 in c, got 1"), std::string::npos);
-  EXPECT_NE(message_of([&] { m.run({{"a", a}, {"b", tensor({1, 2, 1, 1}, {1, 2})}}); }).find("expected 2 in w, got 1"), std::string::npos);
-  EXPECT_NE(message_of([&] { m.run({{"a", tensor({2}, {1, 2})}, {"b", b}}); }).find("expected 4 dimensions"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              m.run({{"a", a}, {"b", a}});
+            }).find("input 'b': expected 2 in c, got 1"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] {
+              m.run({{"a", a}, {"b", tensor({1, 2, 1, 1}, {1, 2})}});
+            }).find("expected 2 in w, got 1"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] {
+              m.run({{"a", tensor({2}, {1, 2})}, {"b", b}});
+            }).find("expected 4 dimensions"),
+            std::string::npos);
   EXPECT_NE(message_of([&] { m.run({}); }).find("it is missing"), std::string::npos);
 }
 
 TEST(Model, ErrorsNameFileLineAndNode) {
-  const auto load = [](const std::string &line) { return message_of([&] { model("input a [1 1 h w]\n" + line + "\noutput x\n"); }); };
+  const auto load = [](const std::string &line) {
+    return message_of([&] { model("input a [1 1 h w]\n" + line + "\noutput x\n"); });
+  };
   EXPECT_NE(load("nonsense x from a").find("test.graph:3: node 'x': no layer 'nonsense'; built:"), std::string::npos);
-  EXPECT_NE(load("activation x from a activation=swish").find("activation=swish is not built; built: elu"), std::string::npos);
-  EXPECT_NE(load("activation x from a colour=red activation=relu").find("has no attribute 'colour'; it has: activation"), std::string::npos);
+  EXPECT_NE(load("activation x from a activation=swish").find("activation=swish is not built; built: elu"),
+            std::string::npos);
+  EXPECT_NE(
+      load("activation x from a colour=red activation=relu").find("has no attribute 'colour'; it has: activation"),
+      std::string::npos);
   EXPECT_NE(load("activation x from a").find("attribute 'activation' is missing"), std::string::npos);
-  EXPECT_NE(load("activation x from a,a activation=relu").find("reads 1 and makes 1 tensors, got 2 and 1"), std::string::npos);
-  EXPECT_NE(load("activation x from a activation=leaky_relu negative_slope=steep").find("expects a number, got 'steep'"), std::string::npos);
+  EXPECT_NE(load("activation x from a,a activation=relu").find("reads 1 and makes 1 tensors, got 2 and 1"),
+            std::string::npos);
+  EXPECT_NE(
+      load("activation x from a activation=leaky_relu negative_slope=steep").find("expects a number, got 'steep'"),
+      std::string::npos);
   EXPECT_NE(load("resize x from a output_size=1,2,3").find("takes 1 or 2 values"), std::string::npos);
 }
 
 TEST(Model, UnexpectedWeightsAreListed) {
-  const std::string text = message_of([] { model("input a [1 1 h w]\nactivation x from a activation=relu\noutput x\n", {{"x.weight", tensor({1}, {1})}}); });
+  const std::string text = message_of([] {
+    model("input a [1 1 h w]\nactivation x from a activation=relu\noutput x\n", {{"x.weight", tensor({1}, {1})}});
+  });
   EXPECT_NE(text.find("unexpected: x.weight"), std::string::npos) << text;
 }
 

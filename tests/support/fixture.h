@@ -14,8 +14,8 @@ std::filesystem::path fixture_path(const std::string &name);
 // Tensors whose name begins with `prefix`, without it.
 TensorMap with_prefix(const TensorMap &tensors, const std::string &prefix);
 
-// Largest |difference| over largest |reference|, at least `floor`. Fails the running test if shapes differ or a value is
-// not finite.
+// Largest |difference| over largest |reference|, at least `floor`. Fails the running test if shapes differ or a value
+// is not finite.
 double relative_error(const StoredTensor &value, const StoredTensor &reference, double floor = 1e-30);
 
 double largest_magnitude(const StoredTensor &tensor);

@@ -75,9 +75,8 @@ TEST(Safetensors, LayoutOfTheFile) {
   std::memcpy(&length, file.data(), 8);
   EXPECT_EQ(length % 8, 0u);
   const std::string header(reinterpret_cast<const char *>(file.data()) + 8, length);
-  EXPECT_EQ(
-      header.substr(0, header.find_last_not_of(' ') + 1),
-      R"({"a":{"data_offsets":[0,3],"dtype":"U8","shape":[3]},)"
+  EXPECT_EQ(header.substr(0, header.find_last_not_of(' ') + 1),
+            R"({"a":{"data_offsets":[0,3],"dtype":"U8","shape":[3]},)"
             R"("b":{"data_offsets":[3,7],"dtype":"F32","shape":[1]}})");
   EXPECT_EQ(file.size(), 8 + length + 7);
 }
@@ -86,13 +85,12 @@ TEST(Safetensors, AcceptsWhatTheFormatAllows) {
   EXPECT_TRUE(parse_safetensors(file_of("{}", 0), "t").tensors.empty());
   EXPECT_TRUE(parse_safetensors(file_of("{}      ", 0), "t").tensors.empty());
   // In the file in another order than by offset, an empty tensor between two others, spaces inside, rank 0 and 8.
-  const Archive read = parse_safetensors(
-      file_of(
-          R"({ "z":{"dtype":"U8","shape":[1,1,1,1,1,1,1,2],"data_offsets":[0,2]},)"
-          R"("a":{"shape":[],"data_offsets":[2,3],"dtype":"I8"},)"
-          R"("e":{"dtype":"F64","shape":[0,9],"data_offsets":[2,2]}})",
-          3),
-      "t");
+  const Archive read =
+      parse_safetensors(file_of(R"({ "z":{"dtype":"U8","shape":[1,1,1,1,1,1,1,2],"data_offsets":[0,2]},)"
+                                R"("a":{"shape":[],"data_offsets":[2,3],"dtype":"I8"},)"
+                                R"("e":{"dtype":"F64","shape":[0,9],"data_offsets":[2,2]}})",
+                                3),
+                        "t");
   EXPECT_EQ(read.tensors.size(), 3u);
   EXPECT_EQ(read.tensors.at("e").elements(), 0);
   EXPECT_EQ(read.tensors.at("a").elements(), 1);
