@@ -22,6 +22,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import peer_machine  # noqa: E402
 import peer_network  # noqa: E402
 
 LARGEST_DIFFERENCE = 1e-3  # of outputs in -1..1; two float32 runs at 512x512 are this far apart at most
@@ -104,7 +105,9 @@ def compare(arguments, net, size, folder):
         sys.exit(f"{size}: the outputs differ by {difference:.1e}")
     pairs = []
     for _ in range(arguments.pairs):
+        peer_machine.wait_until_idle(arguments.wait)
         torch_ms = net.median_ms(inputs, arguments.runs)
+        peer_machine.wait_until_idle(arguments.wait)
         row = ours.run(arguments.runs)
         pairs.append((torch_ms, row["median_ms"], row["peak_GFLOP/s"], row["peak_memory_MB"]))
     theirs_ms, ours_ms, peaks, memory = zip(*pairs)
@@ -122,6 +125,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--wait", type=float, default=20, help="seconds to wait for an idle processor before a turn")
     parser.add_argument("--form", choices=("eager", "compile"), default="eager")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

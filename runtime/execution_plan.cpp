@@ -71,14 +71,18 @@ int ExecutionPlan::tensor(const std::string &name) const {
   return found->second;
 }
 
-void ExecutionPlan::add_layer(const LayerNode &layer, int step) {
-  PlannedStep planned{&layer.node(), &layer, {}, {}};
+std::map<std::string, Extents> ExecutionPlan::inputs_of(const LayerNode &layer) const {
   std::map<std::string, Extents> inputs;
   for (size_t i = 0; i < layer.node().inputs.size(); i++) {
-    planned.inputs.push_back(tensor(layer.node().inputs[i]));
-    inputs[layer.schema().inputs[i].name] = tensors_[static_cast<size_t>(planned.inputs.back())].extents;
+    inputs[layer.schema().inputs[i].name] = tensors_[static_cast<size_t>(tensor(layer.node().inputs[i]))].extents;
   }
-  const auto made = ask_outputs(layer, inputs);
+  return inputs;
+}
+
+void ExecutionPlan::add_layer(const LayerNode &layer, int step) {
+  PlannedStep planned{&layer.node(), &layer, {}, {}};
+  for (const std::string &name : layer.node().inputs) planned.inputs.push_back(tensor(name));
+  const auto made = ask_outputs(layer, inputs_of(layer));
   for (size_t i = 0; i < layer.node().outputs.size(); i++) {
     planned.outputs.push_back(add_tensor(layer.node().outputs[i], made.at(layer.schema().outputs[i].name), step));
   }

@@ -46,6 +46,9 @@ class ExecutionPlan {
   int tensor(const std::string &name) const;  // Error not_found
   bool has(const std::string &name) const { return index_.count(name) != 0; }
 
+  // Extents of a layer's input ports.
+  std::map<std::string, Extents> inputs_of(const LayerNode &layer) const;
+
   // Where a tensor is in an arena that begins at `base`; extents c x y n, x stride that of its root.
   BufferView view(int tensor, float *base) const;
 

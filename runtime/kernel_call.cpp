@@ -190,15 +190,16 @@ void KernelCall::run(CallContext *given) {
       fail(fmt::format("port '{}' of kernel {} is not bound", port_name(*argument.description), kernel_.symbol));
     if (!is_scalar(*argument.description)) fill(argument, true);
   }
-  const int code = call(context);
+  int code = call(context);
+  for (Argument &argument : arguments_) {  // what the device holds: results come back, whatever happened all is freed
+    if (argument.buffer.device_interface == nullptr) continue;
+    if (code == 0 && is_output(*argument.description)) code = halide_copy_to_host(&context, &argument.buffer);
+    const int freed = halide_device_free(&context, &argument.buffer);
+    if (code == 0) code = freed;
+  }
   if (context.cancelled != nullptr && context.cancelled->load())
     throw Error(ErrorCode::interrupted, where_ + ": cancelled");
   if (code != 0) fail(fmt::format("kernel {} failed ({}): {}", kernel_.symbol, code, context.error));
-  for (Argument &argument : arguments_) {
-    if (argument.buffer.device_interface == nullptr) continue;
-    if (is_output(*argument.description)) halide_copy_to_host(&context, &argument.buffer);
-    halide_device_free(&context, &argument.buffer);
-  }
 }
 
 }  // namespace sluice

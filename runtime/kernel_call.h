@@ -58,7 +58,8 @@ class KernelCall {
   // Extents the kernel wants for a buffer that is not bound (or bound without data), given those that are. Touches no
   // memory.
   std::map<std::string, std::vector<int64_t>> query();
-  // Runs. Error input_failed or interrupted on failure.
+  // Runs; afterwards outputs are in host memory and nothing is left on a device. Error input_failed or interrupted on
+  // failure.
   void run(CallContext *context = nullptr);
 
  private:

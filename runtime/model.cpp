@@ -67,28 +67,53 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
   for (const LayerNode &layer : layers_) pack(layer);
 }
 
-// Names, and shapes as far as they are known before any input is: one report.
+// A plan at some picture size, to know the channels of every tensor; none where the graph leaves channels open or its
+// layers need another size. What is wrong then shows when a real input comes.
+std::unique_ptr<ExecutionPlan> Model::nominal_plan() const {
+  constexpr int64_t kNominal = 64;
+  std::map<std::string, std::vector<int64_t>> shapes;
+  for (const GraphInput &input : graph_.inputs) {
+    if (input.shape.size() != 4 || !input.shape[1].symbol.empty()) return nullptr;
+    for (const Dimension &dimension : input.shape) {
+      const bool batch = shapes[input.name].empty();
+      shapes[input.name].push_back(!dimension.symbol.empty() ? (batch ? 1 : kNominal) : dimension.extent);
+    }
+  }
+  try {
+    return std::make_unique<ExecutionPlan>(graph_, layers_, padded_extents(graph_, shapes), PlanOptions{});
+  } catch (const Error &) {
+    return nullptr;
+  }
+}
+
+// Weights whose shape is not the one the graph asks for, given the channels of the layer's inputs where they are known.
+std::string Model::misshapen(const LayerNode &layer, const std::map<std::string, Extents> &inputs) const {
+  std::string report;
+  for (const SchemaPort *port : layer.parameters()) {
+    const auto found = weights_.find(layer.weight_name(*port));
+    if (found == weights_.end()) continue;
+    const auto extents = layer.parameter_extents(*port, inputs);
+    const bool rank_fits = found->second.shape.size() == port->axes.size();
+    if (rank_fits && (!extents || file_shape(*extents) == found->second.shape)) continue;
+    const std::string expected =
+        extents ? shape_text(file_shape(*extents)) : fmt::format("{} dimensions", port->axes.size());
+    report += fmt::format(" {} (expected {}, got {})", found->first, expected, shape_text(found->second.shape));
+  }
+  return report;
+}
+
+// Names and shapes in one report.
 void Model::check_weights() const {
+  const std::unique_ptr<ExecutionPlan> plan = nominal_plan();
   std::set<std::string> expected;
-  std::string missing, misshapen, unexpected;
+  std::string missing, unexpected, wrong;
   for (const LayerNode &layer : layers_) {
     for (const SchemaPort *port : layer.parameters()) {
       const std::string name = layer.weight_name(*port);
       expected.insert(name);
-      const auto found = weights_.find(name);
-      if (found == weights_.end()) {
-        missing += " " + name;
-        continue;
-      }
-      const bool rank_fits = found->second.shape.size() == port->axes.size();
-      const auto extents = layer.parameter_extents(*port, {});
-      if (!rank_fits || (extents && file_shape(*extents) != found->second.shape)) {
-        misshapen +=
-            fmt::format(" {} (expected {}, got {})", name,
-                        extents ? shape_text(file_shape(*extents)) : fmt::format("{} dimensions", port->axes.size()),
-                        shape_text(found->second.shape));
-      }
+      if (weights_.count(name) == 0) missing += " " + name;
     }
+    wrong += misshapen(layer, plan ? plan->inputs_of(layer) : std::map<std::string, Extents>());
   }
   for (const auto &entry : weights_) {
     if (expected.count(entry.first) == 0) unexpected += " " + entry.first;
@@ -96,9 +121,10 @@ void Model::check_weights() const {
   std::string report;
   if (!missing.empty()) report += "; missing:" + missing;
   if (!unexpected.empty()) report += "; unexpected:" + unexpected;
-  if (!misshapen.empty()) report += "; misshapen:" + misshapen;
-  if (!report.empty())
+  if (!wrong.empty()) report += "; misshapen:" + wrong;
+  if (!report.empty()) {
     throw Error(ErrorCode::bad_file, fmt::format("model {}: the weights do not fit{}", graph_.model, report));
+  }
 }
 
 BufferView Model::parameter(const LayerNode &layer, const SchemaPort &port) const {
@@ -134,7 +160,14 @@ void Model::pack(const LayerNode &layer) {
 }
 
 ExecutionPlan Model::plan(const std::map<std::string, Extents> &input_extents, const PlanOptions &options) const {
-  return ExecutionPlan(graph_, layers_, input_extents, options);
+  ExecutionPlan plan(graph_, layers_, input_extents, options);
+  std::string wrong;
+  for (const LayerNode &layer : layers_) wrong += misshapen(layer, plan.inputs_of(layer));
+  if (!wrong.empty()) {
+    throw Error(ErrorCode::bad_file,
+                fmt::format("model {}: the weights do not fit; misshapen:{}", graph_.model, wrong));
+  }
+  return plan;
 }
 
 void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &options) const {

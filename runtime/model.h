@@ -63,6 +63,8 @@ class Model {
   BufferView parameter(const LayerNode &layer, const SchemaPort &port) const;
 
  private:
+  std::unique_ptr<ExecutionPlan> nominal_plan() const;
+  std::string misshapen(const LayerNode &layer, const std::map<std::string, Extents> &inputs) const;
   void check_weights() const;
   void pack(const LayerNode &layer);
 

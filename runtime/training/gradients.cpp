@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "runtime/input_shapes.h"
 #include "runtime/tensor_layout.h"
 #include "weights_io/error.h"
 
@@ -171,6 +172,7 @@ void register_training() {
 
 TensorMap gradients(const Model &model, const TensorMap &inputs, const TensorMap &output_gradients,
                     const RunOptions &options) {
+  first_given_input(model.graph(), inputs);  // refuses unknown names
   PlanOptions keep_all;
   keep_all.keep_all = true;
   const ExecutionPlan plan = model.plan_for(inputs, keep_all);

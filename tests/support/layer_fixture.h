@@ -46,7 +46,8 @@ inline Graph one_layer_graph(const Archive &fixture, const KernelTable &table) {
     from += (from.empty() ? "" : ",") + port.name;
   }
   text += fmt::format("{} node from {} to output", layer, from);
-  for (const auto &[key, value] : nlohmann::json::parse(fixture.metadata.at("attributes")).items()) {
+  const auto attributes = nlohmann::json::parse(fixture.metadata.at("attributes"));
+  for (const auto &[key, value] : attributes.items()) {
     if (information.count(key) == 0) text += fmt::format(" {}={}", key, attribute_text(value));
   }
   return parse_graph(text + "\noutput output\n", layer + ".graph");
