@@ -172,8 +172,8 @@ void print_graph(const Json &graph) {
   }
   print_line(fmt::format("{} parameters, {} bytes of packed weights", graph["parameter_count"].get<int64_t>(),
                          graph["packed_bytes"].get<int64_t>()));
-  print_line(fmt::format("planned peak at {} x {}: {} bytes of tensors", graph["size"][1].get<int64_t>(),
-                         graph["size"][0].get<int64_t>(), graph["planned_peak_bytes"].get<int64_t>()));
+  print_line(fmt::format("planned peak at {} x {}: {} bytes of tensors", graph["size"][0].get<int64_t>(),
+                         graph["size"][1].get<int64_t>(), graph["planned_peak_bytes"].get<int64_t>()));
 }
 
 }  // namespace sluice

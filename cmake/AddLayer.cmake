@@ -4,7 +4,8 @@
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
 #     sluice_training_kernels  backward, and the SAVED stages that backward takes as inputs
 #     sluice_test_kernels      backward in double; the STEPS that tests look into
-#     sluice_device_kernels    forward for OpenCL (and the PTX text of forward for CUDA), built for tests
+#     sluice_device_kernels    forward for OpenCL, built for tests
+#     sluice_ptx               the PTX text of forward for CUDA, ptx/<kernel>.ptx, built for tests
 #   PACKED: the layer has parameters, so it has a pack kernel.
 # sluice_finish_layers() turns the collected kernels into those libraries, each with its table of kernels.
 
@@ -12,12 +13,11 @@ set(SLUICE_AVX2 x86-64-linux-avx-avx2-f16c-fma-sse41)
 set(SLUICE_AVX512 x86-64-linux-avx-avx2-avx512-avx512_skylake-f16c-fma-sse41)
 set(SLUICE_KERNEL_FEATURES user_context)
 if(SLUICE_SANITIZE MATCHES "address")
-  list(APPEND SLUICE_KERNEL_FEATURES asan)
+  string(APPEND SLUICE_KERNEL_FEATURES -asan)
 endif()
-list(JOIN SLUICE_KERNEL_FEATURES "-" features)
 # One runtime for kernels of every device, so that a program can hold them all. OpenCL in it costs 30 kB and nothing at
 # start: its driver is looked for when the first OpenCL kernel is called.
-add_halide_runtime(sluice_halide_runtime TARGETS x86-64-linux-opencl-${features})
+add_halide_runtime(sluice_halide_runtime TARGETS x86-64-linux-opencl-${SLUICE_KERNEL_FEATURES})
 
 # What every generator executable shares: compiled once, and Halide.h precompiled once.
 add_library(sluice_generator_support STATIC layer.cpp main.cpp)
@@ -51,7 +51,8 @@ function(sluice_add_layer NAME)
   file(STRINGS variants.txt lines REGEX "^${NAME}( |$)")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/variants.txt)
   if(NOT lines)
-    message(FATAL_ERROR "layer ${NAME}: no line in generators/variants.txt; run tools/list_variants.py")
+    message(FATAL_ERROR "layer ${NAME}: no line in generators/variants.txt: write one by hand (docs/adding_a_layer.md), "
+                        "tools/list_variants.py completes the list once the layer is built")
   endif()
   foreach(line IN LISTS lines)
     string(REPLACE " " ";" params "${line}")
@@ -80,12 +81,33 @@ function(_sluice_add_variant NAME params saved)
                        "${params};stage=${stage};element=float64" "${SLUICE_AVX2}")
   endforeach()
   _sluice_add_kernel(device_kernels ${NAME} forward opencl "${params}" "${params}" "${SLUICE_AVX2}-opencl")
+  _sluice_add_ptx(${NAME} "${params}")
+endfunction()
+
+function(_sluice_symbol OUT NAME DIRECTION DEVICE KEY)
+  string(REGEX REPLACE "[^A-Za-z0-9]+" "_" suffix "${KEY}")
+  string(REGEX REPLACE "_+$" "" symbol "sluice_${NAME}_${DIRECTION}_${DEVICE}_${suffix}")
+  set(${OUT} ${symbol} PARENT_SCOPE)
+endfunction()
+
+# What a CUDA driver would be given: no GPU and no CUDA is needed to write it.
+function(_sluice_add_ptx NAME params)
+  _sluice_symbol(symbol ${NAME} forward cuda "${params}")
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/ptx)
+  file(MAKE_DIRECTORY ${folder})
+  file(GLOB data CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/schedules/cuda/${NAME}.params)
+  add_custom_command(OUTPUT ${folder}/${symbol}.ptx
+    COMMAND ${NAME}.generator -g ${NAME}_forward -f ${symbol} -e device_code -o ${folder}
+            target=${SLUICE_AVX2}-user_context-no_runtime-cuda-cuda_capability_80
+            schedule_folder=${PROJECT_SOURCE_DIR}/schedules ${params}
+    COMMAND ${CMAKE_COMMAND} -E rename ${symbol}.device_code ${symbol}.ptx
+    WORKING_DIRECTORY ${folder} DEPENDS ${NAME}.generator ${data} VERBATIM)
+  set_property(GLOBAL APPEND PROPERTY SLUICE_PTX ${folder}/${symbol}.ptx)
 endfunction()
 
 # SET: library; DIRECTION: forward, pack, backward, saved or step; KEY: what a graph node must say to get this kernel.
 function(_sluice_add_kernel SET NAME DIRECTION DEVICE KEY PARAMS TARGETS)
-  string(REGEX REPLACE "[^A-Za-z0-9]+" "_" suffix "${KEY}")
-  string(REGEX REPLACE "_+$" "" symbol "sluice_${NAME}_${DIRECTION}_${DEVICE}_${suffix}")
+  _sluice_symbol(symbol ${NAME} ${DIRECTION} ${DEVICE} "${KEY}")
   set(generator_direction ${DIRECTION})
   if(DIRECTION STREQUAL "saved" OR DIRECTION STREQUAL "step")
     set(generator_direction forward)
@@ -102,8 +124,10 @@ function(_sluice_add_kernel SET NAME DIRECTION DEVICE KEY PARAMS TARGETS)
   if(NOT DIRECTION STREQUAL "pack")
     set(schedule_folder schedule_folder=${PROJECT_SOURCE_DIR}/schedules)
   endif()
+  # Not by FEATURES: Halide's helper would look for a runtime that also fits the targets without them.
+  list(TRANSFORM TARGETS APPEND -${SLUICE_KERNEL_FEATURES})
   add_halide_library(${symbol} FROM ${NAME}.generator GENERATOR ${NAME}_${generator_direction} USE_RUNTIME sluice_halide_runtime
-                     TARGETS ${TARGETS} FEATURES ${SLUICE_KERNEL_FEATURES} PARAMS ${PARAMS} ${schedule_folder} DEPENDS ${data})
+                     TARGETS ${TARGETS} PARAMS ${PARAMS} ${schedule_folder} DEPENDS ${data})
   set_target_properties(${symbol} PROPERTIES EXCLUDE_FROM_ALL TRUE)
   string(REPLACE ";" "," key "${KEY}")
   set_property(GLOBAL APPEND PROPERTY SLUICE_${SET} "${NAME}|${DIRECTION}|${DEVICE}|${symbol}|${key}")
@@ -127,4 +151,8 @@ function(sluice_finish_layers)
     target_link_libraries(sluice_${set} PUBLIC ${libraries} Halide::Runtime PRIVATE sluice_options)
     target_compile_features(sluice_${set} PUBLIC cxx_std_20)
   endforeach()
+  get_property(ptx GLOBAL PROPERTY SLUICE_PTX)
+  add_custom_target(sluice_ptx DEPENDS ${ptx})
+  list(JOIN ptx "\n" text)
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/ptx.list CONTENT "${text}\n" @ONLY)
 endfunction()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compositing by a mask: where a network's picture enters a hole (deepfillv2.md section 1: x1 * mask + known * (1 -
-// mask)).
+// Compositing by a mask: where a network's picture enters a hole (JiahuiYu/generative_inpainting: inpaint_model.py,
+// x1 * mask + known * (1 - mask)).
 #include "layer_generators.h"
 
 using namespace Halide;

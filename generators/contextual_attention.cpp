@@ -91,7 +91,7 @@ struct ContextualAttention : sluice::LayerDefaults {
   };
   const Var c{"c"}, x{"x"}, y{"y"}, n{"n"}, kx{"kx"}, ky{"ky"}, qx{"qx"}, qy{"qy"}, px{"px"}, py{"py"};
 
-  // Steps 3 and 5 of deepfillv2.md section 2: the mask at feature size, at grid size, and mm = 1 where no hole is near.
+  // Published steps 3 and 5: the mask at feature size, at grid size, and mm = 1 where no hole is near.
   void define_mask(const Context &in, Stages &stages, const Grid &grid) const {
     const auto &size = in["input"].extent, &mask = in["mask"].extent;
     Func &feature = stages.add("mask_feature"), &small = stages.add("mask_small"), &mm = stages.add("mm");

@@ -45,7 +45,7 @@ struct ConvolutionAxis {
   Halide::Expr before, extent;
 };
 
-// `same` is TensorFlow's rule (deepfillv2.md section 1): out = ceil(in / s), the odd zero goes after.
+// `same` is TensorFlow's rule: out = ceil(in / s), the odd zero goes after.
 inline ConvolutionAxis convolution_axis(const Context &in, const Halide::Expr &input, const Halide::Expr &kernel,
                                         int stride, int upsample, const std::string &axis) {
   using Halide::Expr;

@@ -86,7 +86,8 @@ class KernelCall {
 void prepare_kernels();
 // The kernel set in use: "avx2" or "avx512".
 std::string kernel_isa();
-// Threads used by all kernels of the process; fixed at the first run. 0: one per processor.
+// Threads used by all kernels of the process, 0: one per processor. Not while a kernel runs. 1 to 256, else Error
+// usage.
 void set_threads(int threads);
 int threads();
 

@@ -56,7 +56,6 @@ void choose_isa() {
 }
 
 int requested_threads = 0;
-bool started = false;
 
 }  // namespace
 
@@ -67,8 +66,6 @@ void prepare_kernels() {
     halide_set_error_handler(record_error);
     halide_set_custom_do_task(run_task);
     halide_set_custom_can_use_target_features(can_use_features);
-    if (requested_threads > 0) halide_set_num_threads(requested_threads);
-    started = true;
   });
 }
 
@@ -79,10 +76,8 @@ std::string kernel_isa() {
 
 void set_threads(int count) {
   if (count < 0 || count > 256) throw Error(ErrorCode::usage, "threads must be 1 to 256, or 0 for one per processor");
-  if (started && count != requested_threads) {
-    if (count > 0) halide_set_num_threads(count);
-  }
   requested_threads = count;
+  halide_set_num_threads(count);
 }
 
 int threads() { return requested_threads; }

@@ -8,10 +8,11 @@ using namespace Halide;
 
 namespace {
 
-const Var c("c"), x("x"), y("y"), n("n"), kx("kx"), ky("ky"), qx("qx"), qy("qy"), px("px"), py("py"), task("task");
+const Var c("c"), x("x"), y("y"), n("n"), kx("kx"), ky("ky"), qx("qx"), qy("qy"), px("px"), py("py"), xi("xi"),
+    yi("yi"), task("task");
 
 void tile_output(sluice::Plan &plan) {
-  const Var xi("xi"), yi("yi"), xp("xp"), yp("yp");
+  const Var xp("xp"), yp("yp");
   Func &output = plan.stages["output"];
   output.split(x, x, xi, 2 * plan.tuned("tile_x"), TailStrategy::GuardWithIf)
       .split(y, y, yi, 2 * plan.tuned("tile_y"), TailStrategy::GuardWithIf)
@@ -26,18 +27,34 @@ void tile_output(sluice::Plan &plan) {
       .parallel(task);
 }
 
-// Patches: keys once for the picture, vectors along the grid's rows; queries for the task, channels innermost.
+// Sums (or takes the maximum) over the innermost reduction dimension in `lanes` parts, then over those: a fixed order.
+void sum_in_lanes(Func &stage, const Var &consumer, int lanes) {
+  const RVar outer("outer"), inner("inner");
+  const Var lane("lane");
+  const std::vector<RVar> r = stage.rvars();
+  Func partial = stage.update().split(r[0], outer, inner, lanes, TailStrategy::GuardWithIf).rfactor(inner, lane);
+  partial.compute_at(stage, consumer).vectorize(lane).update().vectorize(lane);
+}
+
+// Patches and keys, once for the picture, stored with a grid row innermost: vectors of keys are dense, and the queries
+// of a register tile lie side by side, one address for all of them.
 void schedule_patches(sluice::Plan &plan) {
-  Func &output = plan.stages["output"];
-  plan.stages["column"].compute_root();
-  plan.stages["row"].compute_root();
-  plan.stages["mask_feature"].compute_root();
-  plan.stages["mask_small"].compute_root();
-  plan.stages["mm"].compute_root();
-  plan.stages["norm"].compute_root().parallel(y);
-  plan.stages["squares"].compute_at(plan.stages["norm"], y);
-  plan.stages["key"].compute_root().reorder_storage(x, c, kx, ky, y, n).reorder(x, c, kx, ky, y, n).parallel(y);
-  plan.stages["query"].in(plan.stages["scores"]).compute_at(output, task);
+  const int lanes = plan.lanes();
+  for (const std::string name : {"column", "row", "mask_feature", "mask_small", "mm"}) plan.stages[name].compute_root();
+  Func &query = plan.stages["query"], &squares = plan.stages["squares"], &norm = plan.stages["norm"],
+       &key = plan.stages["key"];
+  Func turned = query.in();
+  for (Func stage : {turned, key}) {
+    stage.compute_root()
+        .reorder_storage(x, c, kx, ky, y, n)
+        .parallel(y)
+        .split(x, x, xi, lanes, TailStrategy::RoundUp)
+        .reorder(xi, c, kx, ky, x, y, n)
+        .vectorize(xi);
+  }
+  query.compute_at(turned, y).vectorize(c, lanes, TailStrategy::GuardWithIf);
+  norm.compute_root().parallel(y).vectorize(x, lanes, TailStrategy::RoundUp);
+  squares.compute_at(norm, x).vectorize(x).update().vectorize(x);
 }
 
 void schedule_scores(sluice::Plan &plan) {
@@ -45,32 +62,27 @@ void schedule_scores(sluice::Plan &plan) {
   const int lanes = plan.lanes(), queries = plan.tuned("queries");
   Func &output = plan.stages["output"], &scores = plan.stages["scores"];
   Func &consumer = plan.stages[plan.stages.has("fused") ? "fused" : "logit"];
-  consumer.compute_at(output, task).reorder(qx, px, py, qy, n).vectorize(qx, lanes, TailStrategy::RoundUp);
+  consumer.compute_at(output, task).reorder(qx, px, py, qy, n).vectorize(qx, lanes, TailStrategy::GuardWithIf);
   Func row = scores.in();
   row.store_at(output, task).compute_at(consumer, qy);
   row.split(qx, qo, qx, lanes, TailStrategy::RoundUp)
       .split(px, po, px, queries, TailStrategy::RoundUp)
-      .reorder(qx, px, po, py, qo, qy, n)
+      .reorder(qx, px, qo, po, py, qy, n)
       .vectorize(qx)
       .unroll(px);
-  scores.compute_at(row, po).vectorize(qx).unroll(px);
+  scores.compute_at(row, qo).vectorize(qx).unroll(px);
   const std::vector<RVar> r = scores.rvars();
   scores.update().reorder(qx, px, r[0], r[1], r[2]).vectorize(qx).unroll(px);
 }
 
 void schedule_softmax(sluice::Plan &plan) {
   const int lanes = plan.lanes();
-  const RVar qo("qo"), qi("qi");
-  const Var lane("lane");
   Func &output = plan.stages["output"];
   for (const std::string name : {"row_max", "row_sum"}) {
-    Func &stage = plan.stages[name];
-    const std::vector<RVar> q = stage.rvars();
-    stage.compute_at(output, task);
-    Func partial = stage.update().split(q[0], qo, qi, lanes, TailStrategy::GuardWithIf).rfactor(qi, lane);
-    partial.compute_at(stage, px).vectorize(lane).update().vectorize(lane);
+    plan.stages[name].compute_at(output, task);
+    sum_in_lanes(plan.stages[name], px, lanes);
   }
-  plan.stages["attention"].compute_at(output, task).vectorize(qx, lanes, TailStrategy::RoundUp);
+  plan.stages["attention"].compute_at(output, task).vectorize(qx, lanes, TailStrategy::GuardWithIf);
 }
 
 void schedule_paste(sluice::Plan &plan) {
