@@ -37,6 +37,7 @@ inline std::vector<Attribute> convolution_attributes(const std::vector<std::stri
            {"padding_top", "padding_bottom", "padding_left", "padding_right"},
            {{"same", "padding_same"}},
            {}},
+          {"padding_rule", Kind::note, "explicit", {}, {}, {"explicit", "same"}},
           {"negative_slope", Kind::real, "0.2", {}, {}, {}}};
 }
 

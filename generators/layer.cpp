@@ -43,7 +43,7 @@ std::string json_ports(const std::vector<Port> &ports) {
 }
 
 std::string json_attribute(const Attribute &attribute) {
-  static const char *const kinds[] = {"variant", "shape", "integer", "real"};
+  static const char *const kinds[] = {"variant", "shape", "integer", "real", "note"};
   const std::vector<std::string> self{attribute.name};
   const std::vector<std::string> &parts = attribute.parts.empty() ? self : attribute.parts;
   return "{\"name\": " + quoted(attribute.name) + ", \"kind\": " + quoted(kinds[static_cast<int>(attribute.kind)]) +

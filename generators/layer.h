@@ -65,7 +65,8 @@ struct Attribute {
     variant,  // build time: selects a kernel
     shape,    // tells the extent of a parameter, no kernel argument
     integer,  // run-time kernel arguments
-    real
+    real,
+    note  // says how other values came to be; checked, no effect
   };
   std::string name;
   Kind kind = Kind::integer;

@@ -23,7 +23,7 @@ struct SchemaPort {
   std::string when;  // exists only if this attribute is `true`; empty: always
 };
 
-enum class AttributeKind { variant, shape, integer, real };
+enum class AttributeKind { variant, shape, integer, real, note };
 
 struct SchemaAttribute {
   std::string name;

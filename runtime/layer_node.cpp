@@ -76,7 +76,7 @@ void LayerNode::read_attribute(const SchemaAttribute &attribute, const Attribute
   for (const auto &[word, argument] : attribute.words) values_[argument] = value.text() == word ? "1" : "0";
   const bool is_word = std::any_of(attribute.words.begin(), attribute.words.end(),
                                    [&](const auto &w) { return w.first == value.text(); });
-  if (attribute.kind == AttributeKind::variant) {
+  if (attribute.kind == AttributeKind::variant || attribute.kind == AttributeKind::note) {
     const std::string text = canonical(value.collapse().text());
     if (!attribute.built.empty() &&
         std::find(attribute.built.begin(), attribute.built.end(), text) == attribute.built.end()) {

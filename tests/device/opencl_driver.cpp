@@ -9,6 +9,9 @@
 #include <cstdint>
 #include <map>
 
+// Read by the leak sanitizer where there is one: what PoCL and the loader never free.
+extern "C" const char *__lsan_default_suppressions() { return "leak:libpocl\nleak:libOpenCL\n"; }
+
 namespace sluice::testing {
 namespace {
 

@@ -37,7 +37,7 @@ inline std::string attribute_text(const nlohmann::json &value) {
 // The layer as node `node`, its tensors under the names of its ports.
 inline Graph one_layer_graph(const Archive &fixture, const KernelTable &table) {
   // Attributes that say how others came to be, or belong to a norm the case does not have.
-  const std::set<std::string> information{"padding_rule", "norm_eps", "norm_momentum", "norm_position"};
+  const std::set<std::string> information{"norm_eps", "norm_momentum", "norm_position"};
   const std::string &layer = fixture.metadata.at("layer");
   std::string text = "model fixture\n", from;
   for (const SchemaPort &port : table.schema(layer).inputs) {
