@@ -2,12 +2,15 @@
 // Register-only FMA loops for AVX2 and AVX-512, and the copy loop.
 #include "bench/fma_peak.h"
 
+#include <HalideRuntime.h>
 #include <immintrin.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -51,30 +54,49 @@ __attribute__((target("avx512f"))) float fma_rounds_avx512() {
   return _mm512_cvtss_f32(sum);
 }
 
-// Calls `step` in every thread for `seconds`, all threads beginning together. Sum over threads of calls per second.
-double calls_per_second(int threads, double seconds, const std::function<void(int thread)> &step) {
+// What the tasks of one measurement share.
+struct Shared {
+  const std::function<void(int thread)> &step;
+  int threads;
+  double seconds;
+  std::mutex mutex;
   std::atomic<int> ready{0};
-  std::vector<double> rates(static_cast<size_t>(threads));
-  const auto work = [&](int thread) {
-    ready++;
-    while (ready.load() < threads) std::this_thread::yield();
-    int64_t calls = 0;
-    double elapsed = 0;
-    const auto start = Clock::now();
-    do {
-      step(thread);
-      calls++;
-      elapsed = std::chrono::duration<double>(Clock::now() - start).count();
-    } while (elapsed < seconds);
-    rates[static_cast<size_t>(thread)] = static_cast<double>(calls) / elapsed;
-  };
-  std::vector<std::thread> others;
-  for (int thread = 1; thread < threads; thread++) others.emplace_back(work, thread);
-  work(0);
-  for (std::thread &other : others) other.join();
-  double sum = 0;
-  for (const double rate : rates) sum += rate;
-  return sum;
+  int64_t calls = 0;
+  Clock::time_point first_start = Clock::time_point::max(), last_end = Clock::time_point::min();
+};
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// All tasks begin together, unless a thread of the pool is late by more than this.
+constexpr double kLongestWait = 0.002;
+
+int run_steps(void *, int thread, uint8_t *closure) {
+  Shared &shared = *reinterpret_cast<Shared *>(closure);
+  shared.ready++;
+  const auto arrival = Clock::now();
+  while (shared.ready.load() < shared.threads && seconds_since(arrival) < kLongestWait) std::this_thread::yield();
+  const auto start = Clock::now();
+  int64_t calls = 0;
+  do {
+    shared.step(thread);
+    calls++;
+  } while (seconds_since(start) < shared.seconds);
+  const auto end = Clock::now();
+  const std::lock_guard<std::mutex> lock(shared.mutex);
+  shared.calls += calls;
+  shared.first_start = std::min(shared.first_start, start);
+  shared.last_end = std::max(shared.last_end, end);
+  return 0;
+}
+
+// Calls `step` for `seconds` in each of `threads` threads: those of the kernels, so that what else runs on the machine
+// takes from both alike. Calls per second of all together.
+double calls_per_second(int threads, double seconds, const std::function<void(int thread)> &step) {
+  prepare_kernels();
+  Shared shared{step, threads, seconds, {}, {}, 0, Clock::time_point::max(), Clock::time_point::min()};
+  halide_do_par_for(nullptr, run_steps, 0, threads, reinterpret_cast<uint8_t *>(&shared));
+  return static_cast<double>(shared.calls) /
+         std::chrono::duration<double>(shared.last_end - shared.first_start).count();
 }
 
 }  // namespace

@@ -23,6 +23,9 @@ endif()
 # One runtime for kernels of every device, so that a program can hold them all. OpenCL in it costs 30 kB and nothing at
 # start: its driver is looked for when the first OpenCL kernel is called.
 add_halide_runtime(sluice_halide_runtime TARGETS x86-64-linux-opencl-${SLUICE_RUNTIME_FEATURES})
+# Kernels that are not instrumented stand beside instrumented ones only here: Halide's helper lets a runtime serve either.
+add_library(sluice_uninstrumented INTERFACE)
+target_link_libraries(sluice_uninstrumented INTERFACE sluice_halide_runtime)
 
 # What every generator executable shares: compiled once, and Halide.h precompiled once.
 add_library(sluice_generator_support STATIC layer.cpp main.cpp)
@@ -130,11 +133,16 @@ function(_sluice_add_kernel SET NAME DIRECTION DEVICE KEY PARAMS TARGETS)
   endif()
   # Not by FEATURES: Halide's helper would look for a runtime that also fits the targets without them.
   set(features ${SLUICE_KERNEL_FEATURES})
+  set(runtime sluice_halide_runtime)
+  if(SLUICE_INSTRUMENTED)
+    set(runtime sluice_uninstrumented)
+  endif()
   if(SLUICE_INSTRUMENTED AND SET MATCHES "^(training_)?kernels$" AND KEY MATCHES "${SLUICE_INSTRUMENTED}")
     set(features ${SLUICE_RUNTIME_FEATURES})
+    set(runtime sluice_halide_runtime)
   endif()
   list(TRANSFORM TARGETS APPEND -${features})
-  add_halide_library(${symbol} FROM ${NAME}.generator GENERATOR ${NAME}_${generator_direction} USE_RUNTIME sluice_halide_runtime
+  add_halide_library(${symbol} FROM ${NAME}.generator GENERATOR ${NAME}_${generator_direction} USE_RUNTIME ${runtime}
                      TARGETS ${TARGETS} PARAMS ${PARAMS} ${schedule_folder} DEPENDS ${data})
   set_target_properties(${symbol} PROPERTIES EXCLUDE_FROM_ALL TRUE)
   string(REPLACE ";" "," key "${KEY}")
