@@ -162,6 +162,7 @@ function(sluice_finish_layers)
       COMMAND ${SLUICE_PYTHON} ${PROJECT_SOURCE_DIR}/tools/kernel_table.py --name ${set} --kernels
               ${CMAKE_CURRENT_BINARY_DIR}/${set}.list --output ${source} ${schemas}
       DEPENDS ${PROJECT_SOURCE_DIR}/tools/kernel_table.py ${CMAKE_CURRENT_BINARY_DIR}/${set}.list ${schemas} VERBATIM)
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-O0;-g0")  # a table: runs once
     add_library(sluice_${set} STATIC EXCLUDE_FROM_ALL ${source})
     target_include_directories(sluice_${set} PUBLIC ${PROJECT_SOURCE_DIR})
     target_link_libraries(sluice_${set} PUBLIC ${libraries} Halide::Runtime PRIVATE sluice_options)
