@@ -39,7 +39,7 @@ fs::path weights_beside(const fs::path &graph) { return fs::path(graph).replace_
 fs::path choose_weights(const ModelOptions &options, const fs::path &graph, MissingWeights missing) {
   if (!options.weights.empty()) return options.weights;
   if (missing == MissingWeights::allow && !is_model_name(options.model)) return {};
-  const fs::path shipped = weights_beside(graph);
+  fs::path shipped = weights_beside(graph);
   if (is_file(shipped)) return shipped;
   if (missing == MissingWeights::allow) return {};
   throw Error(ErrorCode::not_found, fmt::format("no weights for {}: {} is not there; give --weights FILE",
@@ -51,7 +51,7 @@ fs::path choose_weights(const ModelOptions &options, const fs::path &graph, Miss
 fs::path find_model_file(const std::string &name, const std::string &extension) {
   std::string places;
   for (const fs::path &folder : model_folders()) {
-    const fs::path file = folder / (name + extension);
+    fs::path file = folder / (name + extension);
     if (is_file(file)) return file;
     places += (places.empty() ? "" : ", ") + file.string();
   }

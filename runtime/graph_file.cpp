@@ -237,7 +237,7 @@ class GraphParser {
   }
 
   std::string one_of(const std::string &key, const std::string &text, const Tokens &words) const {
-    const std::string result = value(text);
+    std::string result = value(text);
     if (std::find(words.begin(), words.end(), result) == words.end()) {
       fail(fmt::format("{} is {}, got {}", key, fmt::join(words, " or "), in_quotes(result)));
     }

@@ -96,9 +96,11 @@ void convert_tensor(const NameRule &rule, const StoredTensor &source, TensorMap 
   StoredTensor tensor = to_f32(source);
   if (!std::is_sorted(rule.permutation.begin(), rule.permutation.end())) tensor = permuted(tensor, rule.permutation);
   const std::size_t parts = rule.targets.size();
-  for (std::size_t i = 0; i < parts; ++i) {
-    into[rule.targets[i]] = parts == 1 ? std::move(tensor) : part_of(tensor, rule.split_axis, i, parts);
+  if (parts == 1) {
+    into[rule.targets[0]] = std::move(tensor);
+    return;
   }
+  for (std::size_t i = 0; i < parts; ++i) into[rule.targets[i]] = part_of(tensor, rule.split_axis, i, parts);
 }
 
 // How many names of the dialect the source has.
