@@ -55,8 +55,6 @@ int64_t BufferView::elements() const {
   return count;
 }
 
-bool BufferView::dense() const { return strides == BufferView(nullptr, extents).strides; }
-
 KernelCall::KernelCall(const Kernel &kernel, const std::string &where) : kernel_(kernel), where_(where) {
   prepare_kernels();
   const halide_filter_metadata_t *metadata = kernel.metadata();
@@ -112,14 +110,6 @@ void KernelCall::bind_scalar(const std::string &name, double value) {
 std::vector<std::string> KernelCall::inputs() const { return names_of(kernel_.metadata(), is_input); }
 std::vector<std::string> KernelCall::outputs() const { return names_of(kernel_.metadata(), is_output); }
 std::vector<std::string> KernelCall::scalars() const { return names_of(kernel_.metadata(), is_scalar); }
-
-int KernelCall::dimensions(const std::string &name) const {
-  return const_cast<KernelCall *>(this)->find(name).description->dimensions;
-}
-
-halide_type_t KernelCall::type(const std::string &name) const {
-  return const_cast<KernelCall *>(this)->find(name).description->type;
-}
 
 void KernelCall::fill(Argument &argument, bool with_data) {
   argument.buffer = halide_buffer_t{};

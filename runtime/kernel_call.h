@@ -29,7 +29,6 @@ class BufferView {
   std::vector<int64_t> extents, strides;
 
   int64_t elements() const;
-  bool dense() const;
 };
 
 // What a running kernel is given as user_context: where errors go, and whether to stop.
@@ -52,8 +51,6 @@ class KernelCall {
   std::vector<std::string> inputs() const;
   std::vector<std::string> outputs() const;
   std::vector<std::string> scalars() const;
-  int dimensions(const std::string &argument) const;
-  halide_type_t type(const std::string &argument) const;
 
   // Extents the kernel wants for a buffer that is not bound (or bound without data), given those that are. Touches no
   // memory.
@@ -89,6 +86,5 @@ std::string kernel_isa();
 // Threads used by all kernels of the process, 0: one per processor. Not while a kernel runs. 1 to 256, else Error
 // usage.
 void set_threads(int threads);
-int threads();
 
 }  // namespace sluice

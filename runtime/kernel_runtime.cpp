@@ -55,8 +55,6 @@ void choose_isa() {
     throw Error(ErrorCode::usage, "SLUICE_ISA must be avx2 or avx512, not '" + isa + "'");
 }
 
-int requested_threads = 0;
-
 }  // namespace
 
 void prepare_kernels() {
@@ -76,10 +74,7 @@ std::string kernel_isa() {
 
 void set_threads(int count) {
   if (count < 0 || count > 256) throw Error(ErrorCode::usage, "threads must be 1 to 256, or 0 for one per processor");
-  requested_threads = count;
   halide_set_num_threads(count);
 }
-
-int threads() { return requested_threads; }
 
 }  // namespace sluice

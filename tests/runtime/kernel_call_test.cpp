@@ -3,24 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/message_of.h"
 #include "weights_io/error.h"
 
 namespace sluice {
 namespace {
 
+using testing::message_of;
+
 const Kernel &relu() {
   const Kernel *kernel = KernelTable::linked().find("activation", "forward", "cpu", {{"activation", "relu"}});
   if (kernel == nullptr) throw std::runtime_error("the test needs the relu kernel");
   return *kernel;
-}
-
-std::string message_of(const std::function<void()> &action) {
-  try {
-    action();
-  } catch (const Error &error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(KernelCall, RunsByName) {

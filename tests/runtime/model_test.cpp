@@ -6,10 +6,13 @@
 
 #include "runtime/graph_file.h"
 #include "runtime/training/gradients.h"
+#include "tests/support/message_of.h"
 #include "weights_io/error.h"
 
 namespace sluice {
 namespace {
+
+using testing::message_of;
 
 StoredTensor tensor(const std::vector<int64_t> &shape, const std::vector<float> &values) {
   return StoredTensor::of_f32(shape, values.data());
@@ -19,15 +22,6 @@ std::vector<float> values_of(const StoredTensor &t) { return {t.f32(), t.f32() +
 
 Model model(const std::string &lines, TensorMap weights = {}) {
   return Model(parse_graph("model test\n" + lines, "test.graph"), std::move(weights));
-}
-
-std::string message_of(const std::function<void()> &action) {
-  try {
-    action();
-  } catch (const Error &error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 const char *const kJoin =
