@@ -4,12 +4,8 @@
 
   tools/layer_docs.py BUILD_DIR [--check]
 """
-import argparse
-import json
-import pathlib
-import sys
+from schemas import ROOT, write_or_check
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 HEADER = """# Layers
 
 Written by tools/layer_docs.py from what the layers say of themselves. `layer name from inputs to output attribute=value ...` is a line of a graph
@@ -52,20 +48,8 @@ def section(schema):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--check", action="store_true", help="only compare with the checked-in file")
-    options = parser.parse_args()
-    files = sorted((options.build / "generators").glob("*.schema.json"))
-    if not files:
-        sys.exit(f"no *.schema.json in {options.build}/generators: build first")
-    text = HEADER + "".join(section(json.loads(file.read_text())) for file in files)
-    target = ROOT / "docs" / "layers.md"
-    if options.check:
-        if not target.exists() or target.read_text() != text:
-            sys.exit(f"{target.relative_to(ROOT)} is out of date: run tools/layer_docs.py {options.build}")
-        return
-    target.write_text(text)
+    write_or_check(__doc__, "tools/layer_docs.py", ROOT / "docs" / "layers.md",
+                   lambda schemas: HEADER + "".join(section(schema) for schema in schemas))
 
 
 if __name__ == "__main__":
