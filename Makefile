@@ -4,12 +4,13 @@
 JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
 BENCH_ARGS ?=
+TRUST_ARGS ?=
 CMAKE := .venv/bin/cmake
 CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test demo bench asan format lint rules clean distclean help
+.PHONY: build setup test trust demo systems bench asan format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target sluice
@@ -23,8 +24,15 @@ test: build/build.ninja  ## build everything and run every test (CTEST_ARGS="-R 
 	@$(CTEST) --preset release --parallel $(JOBS) $(CTEST_ARGS)
 	@sed -n '/: Skipped$$/{n;p}' build/Testing/Temporary/LastTest.log | sort -u | sed 's/^/skipped: /'
 
+trust: build/build.ninja  ## 30,000 random problems against plain loops; stopped, it goes on there (TRUST_ARGS="--seed 2")
+	@$(call PRESET_BUILD,release) --target trust
+	@build/bin/trust --exact 20000 --real 10000 --jobs $(JOBS) --state build/trust.state --ledger tests/trust/ledger.md $(TRUST_ARGS)
+
 demo: build  ## build the program only, then show what it does
 	@bash tools/demo.sh
+
+systems: build  ## run every row of README's table of systems
+	@.venv/bin/python tools/systems.py build/bin/sluice
 
 bench: build/build.ninja  ## build and run the benchmarks (BENCH_ARGS="--benchmark_filter=name" for some)
 	@$(call PRESET_BUILD,release) --target layer_bench --target model_bench

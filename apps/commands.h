@@ -13,5 +13,7 @@ void add_run_command(CLI::App &program);
 void add_grad_command(CLI::App &program);
 void add_convert_command(CLI::App &program);
 void add_inspect_command(CLI::App &program);
+void add_sketch_command(CLI::App &program);
+void add_depth_command(CLI::App &program);
 
 }  // namespace sluice

@@ -21,7 +21,6 @@ namespace {
 struct GradOptions {
   ModelOptions model;
   std::string input, grad_output, output;
-  std::string mode = "eval";  // no layer has state yet, so both modes give the same
   bool json = false;
 };
 
@@ -77,7 +76,9 @@ void add_grad_command(CLI::App &program) {
                       "Gradients of outputs or nodes; default: the graph's loss");
   command->add_option("--output", options->output, "Gradients, safetensors: of inputs and of <node>.<port>")
       ->required();
-  command->add_option("--mode", options->mode, "eval or train")->check(CLI::IsMember({"eval", "train"}));
+  command
+      ->add_option("--mode", options->model.mode, "eval (stored statistics) or train (batch statistics, power steps)")
+      ->check(CLI::IsMember({"eval", "train"}));
   add_run_options(*command, options->model);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options] { run_grad(*options); });

@@ -14,6 +14,7 @@
 
 #include "apps/commands.h"
 #include "apps/console.h"
+#include "apps/inspect_gates.h"
 #include "apps/inspect_graph.h"
 #include "apps/model_files.h"
 #include "runtime/expression.h"
@@ -25,9 +26,10 @@ namespace sluice {
 namespace {
 
 struct InspectOptions {
-  std::string file, weights, size = "512x512";
-  std::vector<std::string> settings;
-  bool kernels = false, json = false;
+  std::string file, weights, output, size = "512x512", mode = "eval";
+  std::vector<std::string> settings, gates;  // gates: picture and mask, or empty
+  int64_t frames = 8;
+  bool kernels = false, gate_table = false, json = false;
 };
 
 constexpr int64_t kMaxSide = 65'500;
@@ -165,6 +167,8 @@ void inspect_graph(const InspectOptions &options) {
   question.parameters = parse_settings(options.settings);
   question.graph = find_graph(options.file);
   question.weights = options.weights;
+  question.frames = options.frames;
+  question.mode = options.mode;
   question.kernels = options.kernels;
   const Json graph = describe_graph(question);
   if (options.json) {
@@ -174,8 +178,27 @@ void inspect_graph(const InspectOptions &options) {
   }
 }
 
+void inspect_model_gates(const InspectOptions &options) {
+  if (options.file.empty() || is_weights_file(options.file)) {
+    throw Error(ErrorCode::usage, "inspect: --gates and --gate-table are about a GRAPH");
+  }
+  GateQuestion question;
+  question.model.model = options.file;
+  question.model.weights = options.weights;
+  question.model.settings = options.settings;
+  question.model.mode = options.mode;
+  question.output = options.output;
+  question.json = options.json;
+  if (options.gate_table) return inspect_gate_table(question);
+  inspect_gates(question, options.gates.at(0), options.gates.at(1));
+}
+
 void run_inspect(const InspectOptions &options) {
-  if (options.file.empty()) {
+  if (options.gate_table || !options.gates.empty()) {
+    inspect_model_gates(options);
+  } else if (!options.output.empty()) {
+    throw Error(ErrorCode::usage, "inspect: --output is for --gates and --gate-table");
+  } else if (options.file.empty()) {
     if (!options.kernels) throw Error(ErrorCode::usage, "inspect: give a FILE, a GRAPH, or --kernels");
     list_kernels(options);
   } else if (is_weights_file(options.file)) {
@@ -193,8 +216,19 @@ void add_inspect_command(CLI::App &program) {
   command->add_option("FILE", options->file, "Weights file, graph file or model name");
   command->add_option("--weights", options->weights,
                       "Weights of the graph; without them shapes come from its attributes");
-  command->add_option("--size", options->size, "Height and width for a graph, HxW; default: 512x512");
+  command->add_option("--size", options->size,
+                      "Height and width, where a graph leaves them open, HxW; default: 512x512");
+  command->add_option("--frames", options->frames, "Frames of a clip, for a graph that leaves them open; default: 8")
+      ->check(CLI::Range(int64_t{1}, kMaxSide));
+  command->add_option("--mode", options->mode, "eval (stored statistics) or train (batch statistics, power steps)")
+      ->check(CLI::IsMember({"eval", "train"}));
   add_set_option(*command, options->settings);
+  CLI::Option *gates =
+      command->add_option("--gates", options->gates, "IMAGE MASK: how far the gate of every layer is open");
+  gates->type_name("IMAGE MASK")->expected(2);
+  CLI::Option *table = command->add_flag("--gate-table", options->gate_table, "How far gates are open for every class");
+  table->excludes(gates);
+  command->add_option("-o,--output", options->output, "With --gates or --gate-table: a picture of them, .png or .jpg");
   command->add_flag("--kernels", options->kernels, "The kernels of every node, or without FILE all that are built");
   command->add_flag("--json", options->json, "Print JSON: one object, or one a kernel");
   command->callback([options] { run_inspect(*options); });

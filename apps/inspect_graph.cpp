@@ -5,22 +5,34 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <set>
 #include <vector>
 
+#include "apps/inspect_table.h"
 #include "runtime/execution_plan.h"
 #include "runtime/graph_file.h"
 #include "runtime/input_shapes.h"
+#include "runtime/layer_call.h"
 #include "runtime/model.h"
+#include "runtime/structural.h"
+#include "runtime/tensor_layout.h"
 #include "weights_io/error.h"
 
 namespace sluice {
 namespace {
 
-// n c h w, as files have it.
-std::vector<int64_t> file_order(const Extents &extents) { return {extents[3], extents[0], extents[2], extents[1]}; }
+using Shapes = std::map<std::string, std::vector<int64_t>>;
 
-std::map<std::string, std::vector<int64_t>> input_shapes(const Graph &graph, int64_t height, int64_t width) {
-  std::map<std::string, std::vector<int64_t>> shapes;
+// What an open dimension of n c s1 .. sk is taken to be.
+int64_t extent_for(const GraphQuestion &question, size_t rank, size_t d) {
+  if (d == 0) return 1;
+  return d + 1 == rank ? question.width : d + 2 == rank ? question.height : question.frames;
+}
+
+// A symbol is the same number wherever it stands.
+Shapes input_shapes(const Graph &graph, const GraphQuestion &question) {
+  Shapes shapes;
+  std::map<std::string, int64_t> symbols;
   for (const GraphInput &input : graph.inputs) {
     std::vector<int64_t> &shape = shapes[input.name];
     for (size_t d = 0; d < input.shape.size(); d++) {
@@ -32,11 +44,21 @@ std::map<std::string, std::vector<int64_t>> input_shapes(const Graph &graph, int
             ErrorCode::input_failed,
             fmt::format("model {}, input '{}': the graph leaves the number of channels open", graph.model, input.name));
       } else {
-        shape.push_back(d == 0 ? 1 : d == 2 ? height : width);
+        const int64_t extent = extent_for(question, input.shape.size(), d);
+        shape.push_back(symbols.emplace(dimension.symbol, extent).first->second);
       }
     }
   }
   return shapes;
+}
+
+// Height and width of the first input that has both; null without one.
+Json picture_size(const Graph &graph, const Shapes &shapes) {
+  for (const GraphInput &input : graph.inputs) {
+    const std::vector<int64_t> &shape = shapes.at(input.name);
+    if (shape.size() >= 4) return {shape[shape.size() - 2], shape.back()};
+  }
+  return nullptr;
 }
 
 // A graph with its layers, from a loaded model or, without weights, from the graph alone.
@@ -52,13 +74,18 @@ struct InspectedGraph {
 void open_graph(const GraphQuestion &question, InspectedGraph &inspected) {
   LoadOptions load;
   load.parameters = question.parameters;
+  load.mode = question.mode;
   if (!question.weights.empty()) {
     inspected.model = Model::load(question.graph, question.weights, load);
     return;
   }
-  inspected.own_graph = read_graph(question.graph, question.parameters);
+  ParseOptions parse;
+  parse.overrides = question.parameters;
+  parse.mode = question.mode;
+  parse.composites = &KernelTable::linked().composites();
+  inspected.own_graph = read_graph(question.graph, parse);
   for (const Node &node : inspected.own_graph.nodes) {
-    if (node.op == "concat") continue;
+    if (is_structural(node.op)) continue;
     inspected.own_layers.emplace_back(inspected.own_graph, node, KernelTable::linked(), load.device);
   }
 }
@@ -67,49 +94,61 @@ struct ParameterSize {
   int64_t count = 0, packed_bytes = 0;
 };
 
-ParameterSize parameter_size(const LayerNode &layer, const std::map<std::string, Extents> &inputs) {
+// `counted`: names of weights that nodes before have.
+ParameterSize parameter_size(const LayerNode &layer, const std::map<std::string, Extents> &inputs,
+                             std::set<std::string> &counted) {
   ParameterSize size;
   if (layer.schema().parameters.empty()) return size;
+  const auto parameters = parameter_extents(layer, inputs);
   for (const SchemaPort *port : layer.parameters()) {
-    size.count += BufferView(nullptr, layer.parameter_extents(*port, inputs).value()).elements();
+    const bool fresh = counted.insert(layer.weight_name(*port)).second;  // not shared with a node before
+    if (fresh) size.count += BufferView(nullptr, parameters.at(port->name)).elements();
   }
-  KernelCall pack(layer.kernel("pack"), layer.where());
-  for (const SchemaPort &port : layer.schema().parameters) {
-    pack.bind(port.name, BufferView(nullptr, layer.parameter_extents(port, inputs).value()));
-  }
-  for (const auto &entry : pack.query()) {
-    size.packed_bytes += BufferView(nullptr, entry.second).elements() * static_cast<int64_t>(sizeof(float));
+  for (const auto &entry : packed_extents(layer, parameters)) {
+    size.packed_bytes +=
+        layer.groups() * BufferView(nullptr, entry.second).elements() * static_cast<int64_t>(sizeof(float));
   }
   return size;
 }
 
-Json describe_step(const ExecutionPlan &plan, const PlannedStep &step, bool kernels) {
-  const auto extents = [&](int tensor) { return plan.tensors()[static_cast<size_t>(tensor)].extents; };
-  Json outputs = Json::object();
-  for (size_t i = 0; i < step.outputs.size(); i++)
-    outputs[step.node->outputs[i]] = file_order(extents(step.outputs[i]));
-  Json node = {{"name", step.node->name}, {"op", step.node->op}, {"inputs", step.node->inputs}, {"outputs", outputs}};
-  ParameterSize size;
-  if (step.layer != nullptr) {
-    std::map<std::string, Extents> inputs;
-    for (size_t i = 0; i < step.inputs.size(); i++)
-      inputs[step.layer->schema().inputs[i].name] = extents(step.inputs[i]);
-    size = parameter_size(*step.layer, inputs);
+int64_t macs_of(const ExecutionPlan &plan, const PlannedStep &step) {
+  const LayerNode &layer = *step.layer;
+  std::map<std::string, Extents> outputs;
+  for (size_t i = 0; i < step.outputs.size(); i++) {
+    const SchemaPort &port = layer.schema().outputs.at(i);
+    const Extents &extents = plan.tensors()[static_cast<size_t>(step.outputs[i])].extents;
+    outputs[port.name] = port_view(BufferView(nullptr, extents), port, layer.schema(), layer.where()).extents;
   }
-  node["parameters"] = size.count;
-  node["packed_bytes"] = size.packed_bytes;
-  if (!kernels) return node;
-  node["kernels"] = Json::array();
-  if (step.layer == nullptr) return node;
-  node["kernels"].push_back(step.layer->kernel("forward").symbol);
-  if (!step.layer->schema().parameters.empty()) node["kernels"].push_back(step.layer->kernel("pack").symbol);
+  return layer.macs(plan.inputs_of(layer), outputs);
+}
+
+// What a run calls: one forward kernel, whatever is fused in it; pack at loading, update where a run changes the state.
+Json kernels_of(const LayerNode &layer) {
+  Json kernels = {layer.kernel("forward").symbol};
+  if (!layer.schema().parameters.empty()) kernels.push_back(layer.kernel("pack").symbol);
+  if (layer.updates_state() != StateUpdate::none) kernels.push_back(layer.kernel("update").symbol);
+  return kernels;
+}
+
+Json describe_step(const ExecutionPlan &plan, const PlannedStep &step, bool kernels, std::set<std::string> &counted) {
+  Json outputs = Json::object();
+  for (size_t i = 0; i < step.outputs.size(); i++) {
+    outputs[step.node->outputs[i]] = file_shape(plan.tensors()[static_cast<size_t>(step.outputs[i])].extents);
+  }
+  ParameterSize size;
+  if (step.layer != nullptr) size = parameter_size(*step.layer, plan.inputs_of(*step.layer), counted);
+  Json node = {{"name", step.node->name},          {"op", step.node->op},
+               {"inputs", step.node->inputs},      {"outputs", outputs},
+               {"parameters", size.count},         {"macs", step.layer == nullptr ? 0 : macs_of(plan, step)},
+               {"packed_bytes", size.packed_bytes}};
+  if (kernels) node["kernels"] = step.layer == nullptr ? Json::array() : kernels_of(*step.layer);
   return node;
 }
 
 Json describe_ports(const Graph &graph, const ExecutionPlan &plan, bool inputs) {
   Json ports = Json::object();
   const auto add = [&](const std::string &name, const std::string &tensor) {
-    ports[name] = file_order(plan.tensors()[static_cast<size_t>(plan.tensor(tensor))].extents);
+    ports[name] = file_shape(plan.tensors()[static_cast<size_t>(plan.tensor(tensor))].extents);
   };
   if (inputs) {
     for (const GraphInput &input : graph.inputs) add(input.name, input.name);
@@ -127,31 +166,60 @@ std::string shapes_text(const Json &tensors) {
   return text;
 }
 
+// Of a node with one output of its own name the shape alone.
+std::string outputs_text(const Json &node) {
+  const Json &outputs = node["outputs"];
+  const std::string name = node["name"].get<std::string>();
+  if (outputs.size() != 1 || !outputs.contains(name)) return shapes_text(outputs);
+  return shape_text(outputs[name].get<std::vector<int64_t>>());
+}
+
+// MACs in millions.
+void print_nodes(const Json &nodes) {
+  std::vector<std::vector<std::string>> rows{{"node", "op", "output", "parameters", "M MACs", "packed bytes"}};
+  for (const Json &node : nodes) {
+    rows.push_back({node["name"].get<std::string>(), node["op"].get<std::string>(), outputs_text(node),
+                    std::to_string(node["parameters"].get<int64_t>()),
+                    fmt::format("{:.3f}", node["macs"].get<double>() / 1e6),
+                    std::to_string(node["packed_bytes"].get<int64_t>())});
+  }
+  const std::vector<std::string> lines = table_lines(rows, 3);
+  print_line(lines.front());
+  for (size_t i = 0; i < nodes.size(); i++) {
+    print_line(lines[i + 1]);
+    if (!nodes[i].contains("kernels")) continue;
+    for (const Json &kernel : nodes[i]["kernels"]) print_line("  " + kernel.get<std::string>());
+  }
+}
+
 }  // namespace
 
 Json describe_graph(const GraphQuestion &question) {
   InspectedGraph inspected;
   open_graph(question, inspected);
   const Graph &graph = inspected.graph();
-  const auto extents = padded_extents(graph, input_shapes(graph, question.height, question.width));
+  const Shapes shapes = input_shapes(graph, question);
+  const auto extents = padded_extents(graph, shapes);
   const ExecutionPlan plan(graph, inspected.layers(), extents, {});
   Json result = {{"graph", question.graph.string()}, {"model", graph.model}};
   if (!question.weights.empty()) result["weights"] = question.weights.string();
   result["parameters"] = Json::object();
   for (const auto &[name, value] : graph.parameters) result["parameters"][name] = value;
   result["multiple"] = graph.multiple;
-  result["size"] = {question.height, question.width};
+  result["mode"] = question.mode;
+  result["size"] = picture_size(graph, shapes);
   result["inputs"] = describe_ports(graph, plan, true);
   result["outputs"] = describe_ports(graph, plan, false);
   result["nodes"] = Json::array();
-  int64_t parameters = 0, packed = 0;
+  std::map<std::string, int64_t> totals{{"parameters", 0}, {"macs", 0}, {"packed_bytes", 0}};
+  std::set<std::string> counted;
   for (const PlannedStep &step : plan.steps()) {
-    result["nodes"].push_back(describe_step(plan, step, question.kernels));
-    parameters += result["nodes"].back()["parameters"].get<int64_t>();
-    packed += result["nodes"].back()["packed_bytes"].get<int64_t>();
+    result["nodes"].push_back(describe_step(plan, step, question.kernels, counted));
+    for (auto &[key, total] : totals) total += result["nodes"].back()[key].get<int64_t>();
   }
-  result["parameter_count"] = parameters;
-  result["packed_bytes"] = packed;
+  result["parameter_count"] = totals["parameters"];
+  result["macs"] = totals["macs"];
+  result["packed_bytes"] = totals["packed_bytes"];
   result["planned_peak_bytes"] = plan.arena_bytes();
   return result;
 }
@@ -163,17 +231,14 @@ void print_graph(const Json &graph) {
   }
   print_line("inputs: " + shapes_text(graph["inputs"]));
   print_line("outputs: " + shapes_text(graph["outputs"]));
-  for (const Json &node : graph["nodes"]) {
-    print_line(fmt::format("{:<24} {:<22} {} parameters={} packed={}", node["name"].get<std::string>(),
-                           node["op"].get<std::string>(), shapes_text(node["outputs"]),
-                           node["parameters"].get<int64_t>(), node["packed_bytes"].get<int64_t>()));
-    if (!node.contains("kernels")) continue;
-    for (const Json &kernel : node["kernels"]) print_line("  " + kernel.get<std::string>());
-  }
-  print_line(fmt::format("{} parameters, {} bytes of packed weights", graph["parameter_count"].get<int64_t>(),
-                         graph["packed_bytes"].get<int64_t>()));
-  print_line(fmt::format("planned peak at {} x {}: {} bytes of tensors", graph["size"][0].get<int64_t>(),
-                         graph["size"][1].get<int64_t>(), graph["planned_peak_bytes"].get<int64_t>()));
+  print_nodes(graph["nodes"]);
+  const Json &size = graph["size"];
+  const std::string at =
+      size.is_null() ? "" : fmt::format(" at {} x {}", size[0].get<int64_t>(), size[1].get<int64_t>());
+  print_line(
+      fmt::format("{} parameters, {:.3f} G MACs, {} bytes of packed weights, planned peak{}: {} bytes of tensors",
+                  graph["parameter_count"].get<int64_t>(), graph["macs"].get<double>() / 1e9,
+                  graph["packed_bytes"].get<int64_t>(), at, graph["planned_peak_bytes"].get<int64_t>()));
 }
 
 }  // namespace sluice

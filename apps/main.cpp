@@ -29,6 +29,8 @@ void add_commands(CLI::App &program) {
   add_grad_command(program);
   add_convert_command(program);
   add_inspect_command(program);
+  add_sketch_command(program);
+  add_depth_command(program);
 }
 
 // CLI11 reports help and version as errors of exit code 0.

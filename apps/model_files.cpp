@@ -36,16 +36,6 @@ bool is_file(const fs::path &path) {
 
 fs::path weights_beside(const fs::path &graph) { return fs::path(graph).replace_extension(".safetensors"); }
 
-fs::path choose_weights(const ModelOptions &options, const fs::path &graph, MissingWeights missing) {
-  if (!options.weights.empty()) return options.weights;
-  if (missing == MissingWeights::allow && !is_model_name(options.model)) return {};
-  fs::path shipped = weights_beside(graph);
-  if (is_file(shipped)) return shipped;
-  if (missing == MissingWeights::allow) return {};
-  throw Error(ErrorCode::not_found, fmt::format("no weights for {}: {} is not there; give --weights FILE",
-                                                graph.filename().string(), shipped.string()));
-}
-
 }  // namespace
 
 fs::path find_model_file(const std::string &name, const std::string &extension) {
@@ -91,13 +81,24 @@ void add_run_options(CLI::App &command, ModelOptions &options) {
   add_set_option(command, options.settings);
 }
 
+fs::path find_weights(const ModelOptions &options, MissingWeights missing) {
+  const fs::path graph = find_graph(options.model);
+  if (!options.weights.empty()) return options.weights;
+  if (missing == MissingWeights::allow && !is_model_name(options.model)) return {};
+  fs::path shipped = weights_beside(graph);
+  if (is_file(shipped)) return shipped;
+  if (missing == MissingWeights::allow) return {};
+  throw Error(ErrorCode::not_found, fmt::format("no weights for {}: {} is not there; give {} FILE",
+                                                graph.filename().string(), shipped.string(), options.weights_option));
+}
+
 std::shared_ptr<const Model> load_model(const ModelOptions &options, MissingWeights missing) {
   set_threads(options.threads);
   LoadOptions load;
   load.parameters = parse_settings(options.settings);
   load.device = options.device;
-  const fs::path graph = find_graph(options.model);
-  return Model::load(graph, choose_weights(options, graph, missing), load);
+  load.mode = options.mode;
+  return Model::load(find_graph(options.model), find_weights(options, missing), load);
 }
 
 }  // namespace sluice

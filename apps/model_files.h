@@ -28,9 +28,11 @@ std::filesystem::path find_graph(const std::string &name_or_file);
 std::map<std::string, std::string> parse_settings(const std::vector<std::string> &settings);
 
 struct ModelOptions {
-  std::string model;    // name or file
-  std::string weights;  // empty: see load_model
+  std::string model;                         // name or file
+  std::string weights;                       // empty: see load_model
+  std::string weights_option = "--weights";  // how a command calls it, for messages
   std::string device = "cpu";
+  std::string mode = "eval";  // or "train"
   int threads = 0;
   std::vector<std::string> settings;
 };
@@ -42,6 +44,9 @@ enum class MissingWeights {
   take_shipped,  // without --weights: the file beside the graph must be there
   allow,         // without --weights: that file for a model given by name; for a graph file there are none
 };
+
+// The weights file that load_model reads; empty when there is none. Error(not_found).
+std::filesystem::path find_weights(const ModelOptions &options, MissingWeights missing);
 
 // Sets the number of threads and loads.
 std::shared_ptr<const Model> load_model(const ModelOptions &options, MissingWeights missing);

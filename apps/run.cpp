@@ -18,11 +18,19 @@ namespace {
 
 struct GraphRunOptions {
   ModelOptions model;
-  std::string input, output, state_output;
-  std::string mode = "eval";  // no layer has state yet, so both modes give the same
+  std::string input, input_prefix, output, state_output;
   std::vector<std::string> keep;
   bool json = false;
 };
+
+// The tensors whose names begin with `prefix`, without it.
+TensorMap without_prefix(TensorMap tensors, const std::string &prefix) {
+  TensorMap chosen;
+  for (auto &[name, tensor] : tensors) {
+    if (name.starts_with(prefix)) chosen[name.substr(prefix.size())] = std::move(tensor);
+  }
+  return chosen;
+}
 
 // Kept tensors under the names the caller used; outputs keep theirs.
 void rename_kept(const Graph &graph, const std::vector<std::string> &names, TensorMap &results) {
@@ -36,11 +44,11 @@ void rename_kept(const Graph &graph, const std::vector<std::string> &names, Tens
   results = std::move(named);
 }
 
-void write_results(const GraphRunOptions &options, TensorMap results) {
+void write_results(const GraphRunOptions &options, TensorMap results, TensorMap state) {
   write_safetensors(options.output, {std::move(results), {}});
   if (options.state_output.empty()) return;
   try {
-    write_safetensors(options.state_output, {});
+    write_safetensors(options.state_output, {std::move(state), {}});
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(options.output, ignored);
@@ -58,10 +66,12 @@ void run_graph(const GraphRunOptions &options) {
   check_output_folder(options.output);
   if (!options.state_output.empty()) check_output_folder(options.state_output);
   const auto model = load_model(options.model, MissingWeights::allow);
-  const TensorMap inputs = read_safetensors(options.input).tensors;
+  const TensorMap inputs = without_prefix(read_safetensors(options.input).tensors, options.input_prefix);
   RunOptions run;
   for (const std::string &name : options.keep) run.keep.push_back(tensor_of_name(model->graph(), name));
   run.cancel = &interrupt_flag();
+  TensorMap state;
+  run.state = &state;
   const auto start = std::chrono::steady_clock::now();
   TensorMap results;
   {
@@ -73,7 +83,7 @@ void run_graph(const GraphRunOptions &options) {
   rename_kept(model->graph(), options.keep, results);
   check_interrupted();
   const Json description = describe_results(options, results, time.count());
-  write_results(options, std::move(results));
+  write_results(options, std::move(results), std::move(state));
   if (options.json) print_json(description);
 }
 
@@ -84,9 +94,13 @@ void add_run_command(CLI::App &program) {
   const auto options = std::make_shared<GraphRunOptions>();
   command->add_option("GRAPH", options->model.model, "Graph file or model name")->required();
   command->add_option("--input", options->input, "Input tensors, safetensors, under the graph's names")->required();
+  command->add_option("--input-prefix", options->input_prefix, "Take only tensors whose names begin so, without it");
   command->add_option("--output", options->output, "Output tensors, safetensors")->required();
-  command->add_option("--mode", options->mode, "eval or train")->check(CLI::IsMember({"eval", "train"}));
-  command->add_option("--state-output", options->state_output, "State of the layers after the run, safetensors");
+  command
+      ->add_option("--mode", options->model.mode, "eval (stored statistics) or train (batch statistics, power steps)")
+      ->check(CLI::IsMember({"eval", "train"}));
+  command->add_option("--state-output", options->state_output,
+                      "What the run made of the weights file's state (running statistics ...), safetensors");
   command->add_option("--keep", options->keep, "Nodes whose results are written too, with commas; may be repeated")
       ->delimiter(',')
       ->allow_extra_args(false);

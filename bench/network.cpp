@@ -7,8 +7,8 @@
 #include <cmath>
 #include <random>
 
-#include "bench/work.h"
 #include "runtime/input_shapes.h"
+#include "runtime/structural.h"
 #include "weights_io/error.h"
 
 namespace sluice::bench {
@@ -16,8 +16,6 @@ namespace {
 
 constexpr double kGain = 3;  // keeps the activations of deep nets of gated layers of the order of 1
 constexpr double kLargestBias = 0.1;
-
-std::vector<int64_t> file_shape(const Extents &extents) { return {extents.rbegin(), extents.rend()}; }
 
 StoredTensor uniform(const std::vector<int64_t> &shape, double low, double high, std::mt19937 &random) {
   StoredTensor tensor = StoredTensor::of_f32(shape);
@@ -42,15 +40,20 @@ StoredTensor square_hole(const std::vector<int64_t> &shape) {
 TensorMap random_weights(const Graph &graph, const Shapes &shapes, uint32_t seed) {
   std::vector<LayerNode> layers;
   for (const Node &node : graph.nodes) {
-    if (node.op != "concat") layers.emplace_back(graph, node, KernelTable::linked(), "cpu");
+    if (!is_structural(node.op)) layers.emplace_back(graph, node, KernelTable::linked(), "cpu");
   }
   const ExecutionPlan plan(graph, layers, padded_extents(graph, shapes), {});
   std::mt19937 random(seed);
   TensorMap weights;
   for (const PlannedStep &step : plan.steps()) {
     if (step.layer == nullptr) continue;
-    for (const SchemaPort *port : step.layer->parameters()) {
-      const auto shape = file_shape(step.layer->parameter_extents(*port, input_extents(plan, step)).value());
+    for (const SchemaPort *port : step.layer->stored()) {
+      const Extents extents = step.layer->parameter_extents(*port, plan.inputs_of(*step.layer)).value();
+      const std::vector<int64_t> shape(extents.rbegin(), extents.rend());
+      if (port->name.ends_with("_var")) {
+        weights[step.layer->weight_name(*port)] = uniform(shape, 0.5, 1.5, random);
+        continue;
+      }
       double fan_in = 1;
       for (size_t d = 1; d < shape.size(); d++) fan_in *= static_cast<double>(shape[d]);
       const double reach = shape.size() > 1 ? std::sqrt(3 * kGain / fan_in) : kLargestBias;
@@ -67,9 +70,23 @@ TensorMap random_inputs(const Graph &graph, const Shapes &shapes, uint32_t seed)
     const auto shape = shapes.find(input.name);
     if (shape == shapes.end()) continue;
     const double low = (-1 - input.offset) / input.scale, high = (1 - input.offset) / input.scale;
-    inputs[input.name] = shape->second[1] == 1 ? square_hole(shape->second) : uniform(shape->second, low, high, random);
+    const bool is_mask = shape->second.size() == 4 && shape->second[1] == 1;
+    inputs[input.name] = is_mask       ? square_hole(shape->second)
+                         : input.range ? StoredTensor::of_f32(shape->second)
+                                       : uniform(shape->second, low, high, random);
   }
   return inputs;
+}
+
+int64_t Network::moved_bytes() const {
+  int64_t bytes = model_.packed_bytes();
+  for (const PlannedStep &step : plan_.steps()) {
+    if (step.layer == nullptr) continue;
+    for (const auto &list : {step.inputs, step.outputs}) {
+      for (const int tensor : list) bytes += plan_.tensors()[static_cast<size_t>(tensor)].bytes();
+    }
+  }
+  return bytes;
 }
 
 Network::Network(const Graph &graph, const TensorMap &weights, const TensorMap &inputs)

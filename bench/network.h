@@ -12,14 +12,14 @@
 
 namespace sluice::bench {
 
-// n c h w of every input that the caller gives.
+// Shapes in files (n c h w ...) of the inputs that the caller gives.
 using Shapes = std::map<std::string, std::vector<int64_t>>;
 
-// Uniform values with variance gain / fan-in; biases of up to 0.1.
+// Uniform values with variance gain / fan-in; vectors (biases, means) of up to 0.1, running variances near 1.
 TensorMap random_weights(const Graph &graph, const Shapes &shapes, uint32_t seed);
 
-// In the units of the graph's input lines, so that the network sees -1..1. An input of one channel becomes a mask: a
-// square hole of half the height and width in its middle.
+// In the units of the graph's input lines, so that the network sees -1..1. A picture of one channel becomes a mask: a
+// square hole of half the height and width in its middle. Labels are 0.
 TensorMap random_inputs(const Graph &graph, const Shapes &shapes, uint32_t seed);
 
 class Network {
@@ -29,7 +29,12 @@ class Network {
   const Model &model() const { return model_; }
   const ExecutionPlan &plan() const { return plan_; }
   // The inputs may have been overwritten by then: tensors share memory. The time does not depend on them.
-  void run(const RunOptions &options = {}) const { model_.execute(plan_, arena_.get(), options); }
+  void run(const RunOptions &options = {}) const {
+    TensorMap state;
+    model_.execute(plan_, arena_.get(), options, state);
+  }
+  // Of all tensors that layers read and write, and of the packed weights.
+  int64_t moved_bytes() const;
 
  private:
   struct FreeMemory {

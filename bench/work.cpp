@@ -33,15 +33,6 @@ double gflop(const std::string &formula, const std::map<std::string, int64_t> &v
 
 }  // namespace
 
-std::map<std::string, Extents> input_extents(const ExecutionPlan &plan, const PlannedStep &step) {
-  std::map<std::string, Extents> extents;
-  for (size_t i = 0; i < step.inputs.size(); i++) {
-    const auto tensor = static_cast<size_t>(step.inputs[i]);
-    extents[step.layer->schema().inputs[i].name] = plan.tensors()[tensor].extents;
-  }
-  return extents;
-}
-
 WorkFormulas::WorkFormulas(const std::filesystem::path &file) {
   std::ifstream stream(file);
   if (!stream) throw Error(ErrorCode::not_found, fmt::format("{}: can't be opened", file.string()));
@@ -62,10 +53,11 @@ Work WorkFormulas::of(const ExecutionPlan &plan, const PlannedStep &step) const 
   const auto formulas = formulas_.find(step.node->op);
   if (step.layer == nullptr || formulas == formulas_.end()) return {};
   const LayerSchema &schema = step.layer->schema();
-  const std::map<std::string, Extents> inputs = input_extents(plan, step);
+  const std::map<std::string, Extents> inputs = plan.inputs_of(*step.layer);
   std::map<std::string, int64_t> values{{"weights", weight_elements(*step.layer, inputs)}};
   const auto add = [&](const SchemaPort &port, int tensor) {
-    const Extents &extents = plan.tensors()[static_cast<size_t>(tensor)].extents;
+    const BufferView whole(nullptr, plan.tensors()[static_cast<size_t>(tensor)].extents);
+    const Extents extents = port_view(whole, port, schema, step.layer->where()).extents;
     for (size_t d = 0; d < port.axes.size(); d++) values[port.name + "." + port.axes[d].name] = extents[d];
   };
   for (size_t i = 0; i < step.inputs.size(); i++) add(schema.inputs[i], step.inputs[i]);

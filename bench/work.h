@@ -32,7 +32,4 @@ class WorkFormulas {
   std::map<std::string, Formulas> formulas_;  // by op
 };
 
-// Extents of the input ports of a layer's step.
-std::map<std::string, Extents> input_extents(const ExecutionPlan &plan, const PlannedStep &step);
-
 }  // namespace sluice::bench

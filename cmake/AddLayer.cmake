@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-# sluice_add_layer(NAME [PACKED] [SAVED stage...] [STEPS stage...])
+# sluice_add_layer(NAME [PACKED] [UPDATED] [MACS formula] [SAVED stage...] [STEPS stage...])
 #   builds the generator executable of one layer and every kernel that generators/variants.txt lists for it:
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
 #     sluice_training_kernels  backward, and the SAVED stages that backward takes as inputs
 #     sluice_test_kernels      backward in double; the STEPS that tests look into
 #     sluice_device_kernels    forward for OpenCL, built for tests
 #     sluice_ptx               the PTX text of forward for CUDA, ptx/<kernel>.ptx, built for tests
-#   PACKED: the layer has parameters, so it has a pack kernel.
+#   PACKED: the layer has parameters, so it has a pack kernel. UPDATED: it has state, so it has an update kernel.
+#   MACS: multiply-adds of a call, over attributes and axes of ports; without it none are counted.
+#   SAVED stage@key=value: variants with that value only.
+# Ops made of others are generators/<op>.graph; their text is part of the tables.
 # sluice_finish_layers() turns the collected kernels into those libraries, each with its table of kernels.
+
+set(SLUICE_ONLY_LAYERS "" CACHE STRING "Build these layers only, for work on one of them; empty: all")
 
 set(SLUICE_AVX2 x86-64-linux-avx-avx2-f16c-fma-sse41)
 set(SLUICE_AVX512 x86-64-linux-avx-avx2-avx512-avx512_skylake-f16c-fma-sse41)
@@ -37,7 +42,10 @@ target_precompile_headers(sluice_generator_support PUBLIC <Halide.h>)
 target_compile_options(sluice_generator_support PUBLIC -O0 -g0)
 
 function(sluice_add_layer NAME)
-  cmake_parse_arguments(ARG "PACKED" "" "SAVED;STEPS" ${ARGN})
+  cmake_parse_arguments(ARG "PACKED;UPDATED" "MACS" "SAVED;STEPS" ${ARGN})
+  if(SLUICE_ONLY_LAYERS AND NOT NAME IN_LIST SLUICE_ONLY_LAYERS)
+    return()
+  endif()
   foreach(file IN ITEMS generators/${NAME}.cpp schedules/cpu/${NAME}.cpp schedules/cuda/${NAME}.cpp
                         tests/layers/${NAME}_cases.cpp)
     if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${file})
@@ -46,6 +54,9 @@ function(sluice_add_layer NAME)
   endforeach()
 
   set_property(GLOBAL APPEND PROPERTY SLUICE_LAYERS ${NAME})
+  if(ARG_MACS)
+    set_property(GLOBAL APPEND PROPERTY SLUICE_MACS ${NAME}=${ARG_MACS})
+  endif()
   set(generator ${NAME}.generator)
   add_executable(${generator} ${NAME}.cpp ${PROJECT_SOURCE_DIR}/schedules/cpu/${NAME}.cpp
                  ${PROJECT_SOURCE_DIR}/schedules/cuda/${NAME}.cpp)
@@ -71,12 +82,23 @@ function(sluice_add_layer NAME)
     _sluice_add_kernel(kernels ${NAME} pack cpu "" "" "${SLUICE_BOTH}")
     _sluice_add_kernel(device_kernels ${NAME} pack opencl "" "" "${SLUICE_AVX2}")
   endif()
+  if(ARG_UPDATED)
+    _sluice_add_kernel(kernels ${NAME} update cpu "" "" "${SLUICE_BOTH}")
+  endif()
   foreach(step IN LISTS ARG_STEPS)
     _sluice_add_kernel(test_kernels ${NAME} step cpu "stage=${step}" "stage=${step}" "${SLUICE_AVX2}")
   endforeach()
 endfunction()
 
-function(_sluice_add_variant NAME params saved)
+function(_sluice_add_variant NAME params all_saved)
+  set(saved "")
+  foreach(item IN LISTS all_saved)
+    string(REPLACE "@" ";" item "${item}")
+    list(POP_FRONT item stage)
+    if(NOT item OR item IN_LIST params)
+      list(APPEND saved ${stage})
+    endif()
+  endforeach()
   _sluice_add_kernel(kernels ${NAME} forward cpu "${params}" "${params}" "${SLUICE_BOTH}")
   _sluice_add_kernel(training_kernels ${NAME} backward cpu "${params}" "${params}" "${SLUICE_BOTH}")
   foreach(stage IN LISTS saved)
@@ -112,7 +134,7 @@ function(_sluice_add_ptx NAME params)
   set_property(GLOBAL APPEND PROPERTY SLUICE_PTX ${folder}/${symbol}.ptx)
 endfunction()
 
-# SET: library; DIRECTION: forward, pack, backward, saved or step; KEY: what a graph node must say to get this kernel.
+# SET: library; DIRECTION: forward, pack, update, backward, saved or step; KEY: what a graph node must say to get this kernel.
 function(_sluice_add_kernel SET NAME DIRECTION DEVICE KEY PARAMS TARGETS)
   _sluice_symbol(symbol ${NAME} ${DIRECTION} ${DEVICE} "${KEY}")
   set(generator_direction ${DIRECTION})
@@ -128,7 +150,7 @@ function(_sluice_add_kernel SET NAME DIRECTION DEVICE KEY PARAMS TARGETS)
     set(data ${PROJECT_SOURCE_DIR}/schedules/${folder}/${NAME}.params)
   endif()
   set(schedule_folder "")
-  if(NOT DIRECTION STREQUAL "pack")
+  if(NOT DIRECTION MATCHES "^(pack|update)$")
     set(schedule_folder schedule_folder=${PROJECT_SOURCE_DIR}/schedules)
   endif()
   # Not by FEATURES: Halide's helper would look for a runtime that also fits the targets without them.
@@ -152,6 +174,8 @@ endfunction()
 
 function(sluice_finish_layers)
   get_property(schemas GLOBAL PROPERTY SLUICE_SCHEMAS)
+  get_property(macs GLOBAL PROPERTY SLUICE_MACS)
+  file(GLOB composites CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.graph)
   foreach(set IN ITEMS kernels training_kernels test_kernels device_kernels)
     get_property(rows GLOBAL PROPERTY SLUICE_${set})
     get_property(libraries GLOBAL PROPERTY SLUICE_${set}_TARGETS)
@@ -160,8 +184,10 @@ function(sluice_finish_layers)
     set(source ${CMAKE_CURRENT_BINARY_DIR}/${set}.cpp)
     add_custom_command(OUTPUT ${source}
       COMMAND ${SLUICE_PYTHON} ${PROJECT_SOURCE_DIR}/tools/kernel_table.py --name ${set} --kernels
-              ${CMAKE_CURRENT_BINARY_DIR}/${set}.list --output ${source} ${schemas}
-      DEPENDS ${PROJECT_SOURCE_DIR}/tools/kernel_table.py ${CMAKE_CURRENT_BINARY_DIR}/${set}.list ${schemas} VERBATIM)
+              ${CMAKE_CURRENT_BINARY_DIR}/${set}.list --output ${source}
+              --schemas ${schemas} --composites ${composites} --macs ${macs}
+      DEPENDS ${PROJECT_SOURCE_DIR}/tools/kernel_table.py ${CMAKE_CURRENT_BINARY_DIR}/${set}.list ${schemas} ${composites}
+      VERBATIM)
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-O0;-g0")  # a table: runs once
     add_library(sluice_${set} STATIC EXCLUDE_FROM_ALL ${source})
     target_include_directories(sluice_${set} PUBLIC ${PROJECT_SOURCE_DIR})

@@ -11,7 +11,8 @@ using sluice::Stages;
 struct Activation : sluice::LayerDefaults {
   static constexpr const char *kName = "activation";
   static constexpr const char *kSummary = "output = activation(input)";
-  GeneratorParam<std::string> activation{"activation", "relu"};
+  static constexpr bool kAnyRank = true;
+  GeneratorParam<std::string> activation{"activation", "elu"};
 
   std::vector<Port> inputs() const { return {sluice::tensor("input")}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
@@ -21,7 +22,7 @@ struct Activation : sluice::LayerDefaults {
              "",
              {},
              {},
-             {"elu", "relu", "leaky_relu", "tanh", "sigmoid", "hardtanh"}},
+             {"none+relu+leaky_relu", "elu", "tanh+sigmoid", "hardtanh"}},
             {"negative_slope", sluice::Attribute::Kind::real, "0.2", {}, {}, {}}};
   }
   std::map<std::string, std::string> variants() const { return {{"activation", activation.value()}}; }
@@ -32,8 +33,7 @@ struct Activation : sluice::LayerDefaults {
   Stages define(Context &in) const {
     Stages stages;
     const Var c("c"), x("x"), y("y"), n("n");
-    stages.add("output")(c, x, y, n) =
-        sluice::activate(activation, in["input"](c, x, y, n), in.scalar("negative_slope"));
+    stages.add("output")(c, x, y, n) = sluice::activate(activation, in["input"](c, x, y, n), in);
     return stages;
   }
 };

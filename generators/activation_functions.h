@@ -4,8 +4,9 @@
 #pragma once
 #include <stdexcept>
 #include <string>
+#include <vector>
 
-#include "Halide.h"
+#include "layer.h"
 
 namespace sluice {
 
@@ -15,19 +16,24 @@ inline Halide::Expr sigmoid(const Halide::Expr &v) {
   return one / (one + Halide::exp(-v));
 }
 
-// `name` is the graph's word: none, elu (alpha 1), relu, leaky_relu, tanh, sigmoid, hardtanh. Ties at a kink take the
-// gradient of the negative side, so relu'(0) = 0.
-inline Halide::Expr activate(const std::string &name, const Halide::Expr &v, const Halide::Expr &negative_slope) {
+// Activations that share a kernel, as the attribute's built values. ELU has alpha 1.
+inline std::vector<std::string> activation_families() { return {"none+relu+leaky_relu", "elu", "tanh+sigmoid"}; }
+
+// f(v) for the member `activation_kind` of a family. Ties at a kink take the gradient of the negative side, so
+// relu'(0) = 0.
+inline Halide::Expr activate(const std::string &family, const Halide::Expr &v, const Context &in) {
   using Halide::select;
   const Halide::Expr zero = Halide::Internal::make_zero(v.type()), one = Halide::Internal::make_one(v.type());
-  if (name == "none") return v;
-  if (name == "elu") return select(v > zero, v, Halide::exp(Halide::min(v, zero)) - one);
-  if (name == "relu") return select(v > zero, v, zero);
-  if (name == "leaky_relu") return select(v > zero, v, negative_slope * v);
-  if (name == "tanh") return one - (one + one) / (one + Halide::exp(v + v));
-  if (name == "sigmoid") return sigmoid(v);
-  if (name == "hardtanh") return select(v > one, one, v < -one, -one, v);
-  throw std::runtime_error("unknown activation '" + name + "'");
+  if (family == "elu") return select(v > zero, v, Halide::exp(Halide::min(v, zero)) - one);
+  if (family == "tanh") return one - (one + one) / (one + Halide::exp(v + v));
+  if (family == "hardtanh") return select(v > one, one, v < -one, -one, v);
+  const Halide::Expr kind = in.scalar("activation_kind");
+  if (family == "tanh+sigmoid") {
+    const Halide::Expr is_tanh = kind == 0, s = sigmoid(select(is_tanh, v + v, v));
+    return select(is_tanh, s + s - one, s);
+  }
+  if (family != "none+relu+leaky_relu") throw std::runtime_error("unknown activations '" + family + "'");
+  return select(v > zero || kind == 0, v, kind == 1, zero, in.scalar("negative_slope") * v);
 }
 
 }  // namespace sluice

@@ -11,6 +11,7 @@ using sluice::Stages;
 struct Blend : sluice::LayerDefaults {
   static constexpr const char *kName = "blend";
   static constexpr const char *kSummary = "output = on * mask + off * (1 - mask); mask has one channel";
+  static constexpr bool kAnyRank = true;
 
   std::vector<Port> inputs() const { return {sluice::tensor("on"), sluice::tensor("off"), sluice::tensor("mask")}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }

@@ -1,81 +1,119 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution over a picture (cross-correlation, as every framework has it), with an activation.
+// Convolution over a picture (cross-correlation, as every framework has it), with norm and activation.
 #include "convolution.h"
 
 using namespace Halide;
 using sluice::Context;
+using sluice::Operand;
 using sluice::Port;
 using sluice::Stages;
 
 struct Conv2d : sluice::LayerDefaults {
   static constexpr const char *kName = "conv2d";
-  static constexpr const char *kSummary = "output = activation(conv(input, weight) + bias)";
-  GeneratorParam<int> stride{"stride", 1};
-  GeneratorParam<int> upsample{"upsample", 1};
-  GeneratorParam<std::string> activation{"activation", "none"};
+  static constexpr const char *kSummary = "output = activation(norm(conv(input, weight) + bias))";
+  static constexpr const char *kUpdateWhen = sluice::kPowerStep;
+  GeneratorParam<std::string> reading{"reading", "plain"};
+  GeneratorParam<std::string> activation{"activation", "none+relu+leaky_relu"};
 
-  std::vector<Port> inputs() const { return {sluice::tensor("input").padded()}; }
-  std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
+  std::vector<Port> inputs() const { return {sluice::tensor("input").padded().rows()}; }
+  std::vector<Port> outputs() const { return {sluice::tensor("output").rows()}; }
   std::vector<Port> parameters() const {
-    return {sluice::convolution_weight("weight"), sluice::convolution_bias("bias")};
+    return sluice::joined({sluice::convolution_weight("weight"), sluice::convolution_bias("bias")},
+                          sluice::batch_norm_parameters());
+  }
+  std::vector<Port> state() const {
+    return sluice::joined(sluice::spectral_norm_state("weight"), sluice::batch_norm_state());
   }
   std::vector<sluice::Attribute> attributes() const {
-    return sluice::convolution_attributes({"none", "elu", "relu", "leaky_relu", "tanh", "sigmoid"});
+    return sluice::convolution_attributes(sluice::activation_families());
   }
   std::map<std::string, std::string> variants() const {
-    return {
-        {"stride", std::to_string(stride)}, {"upsample", std::to_string(upsample)}, {"activation", activation.value()}};
+    return {{"reading", reading.value()}, {"activation", activation.value()}};
+  }
+
+  // The definition sees the weight over its spectral norm, and the norm as a scale and an offset of the sum.
+  void derive(Context &in, Stages &stages) const {
+    sluice::derive_batch_norm(in, stages);
+    sluice::derive_spectral_norm(in, stages, "weight", "normed_weight");
+    const Var o("o");
+    Operand offset;
+    offset.func = stages.add("offset");
+    offset.func(o) = in["bias"](o) * in["norm_scale"](o) + in["norm_shift"](o);
+    offset.extent = in["bias"].extent;
+    in.add("offset", offset);
   }
 
   // Panels of two vectors of output channels.
   std::vector<Port> packed() const {
     return {sluice::port("packed_weight",
                          {{"lane", "lanes"}, {"half", "2"}, {"i", ""}, {"kx", ""}, {"ky", ""}, {"panel", ""}}),
-            sluice::port("packed_bias", {{"o", ""}})};
+            sluice::port("packed_bias", {{"o", ""}, {"row", ""}})};
   }
   Stages pack(Context &in) const {
     Stages stages;
-    const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), panel("panel"), o("o");
+    const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), panel("panel"), o("o"), row("row");
+    const Expr channel = (panel * 2 + half) * in.lanes + lane, last = in["weight"].extent.at("o") - 1;
     stages.add("packed_weight")(lane, half, i, kx, ky, panel) =
-        in["weight"](kx, ky, i, (panel * 2 + half) * in.lanes + lane);
-    stages.add("packed_bias")(o) = in["bias"](o);
+        select(channel <= last, in["normed_weight"](kx, ky, i, min(channel, last)), in.constant(0));
+    stages.add("packed_bias")(o, row) = select(row == 0, in["norm_scale"](o), in["offset"](o));
     return stages;
   }
   void unpack(Context &in) const {
     const Var kx("kx"), ky("ky"), i("i"), o("o");
-    sluice::Operand weight = in["packed_weight"];
+    Operand weight = in["packed_weight"];
     Func packed = weight.func;
-    weight.func = Func("weight");
+    weight.func = Func("normed_weight");
     weight.func(kx, ky, i, o) = packed(o % in.lanes, (o / in.lanes) % 2, i, kx, ky, o / (2 * in.lanes));
-    in.add("weight", weight);
-    in.add("bias", in["packed_bias"]);
+    in.add("normed_weight", weight);
+    const Operand rows = in["packed_bias"];
+    for (int row = 0; row < 2; row++) {
+      const std::string name = row == 0 ? "norm_scale" : "offset";
+      Operand vector;
+      vector.func = Func(name);
+      vector.func(o) = rows(o, row);
+      vector.extent = rows.extent;
+      in.add(name, vector);
+    }
+  }
+  Stages update(Context &in) const {
+    Stages stages;
+    sluice::add_power_step(stages, in, "weight");
+    const Var o("o");
+    stages.add("new_running_mean")(o) = in["running_mean"](o);
+    stages.add("new_running_var")(o) = in["running_var"](o);
+    return stages;
   }
 
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
-    const auto &weight = in["weight"].extent;
     if (port == "packed_weight") {
+      const auto &weight = in["weight"].extent;
       return {in.lanes,        2,
               weight.at("i"),  weight.at("kx"),
               weight.at("ky"), (weight.at("o") + 2 * in.lanes - 1) / (2 * in.lanes)};
     }
-    if (port == "packed_bias") return {weight.at("o")};
-    return sluice::convolution_extents(in, in["bias"].extent.at("o"), weight.at("kx"), weight.at("ky"), stride,
-                                       upsample);
+    if (port == "packed_bias") return {in["weight"].extent.at("o"), 2};
+    return reader(in).extents(in, in["offset"].extent.at("o"));
   }
 
   Stages define(Context &in) const {
     Stages stages;
     const Var c("c"), x("x"), y("y"), n("n");
-    const Expr kernel_w = in["weight"].extent.at("kx"), kernel_h = in["weight"].extent.at("ky");
-    const RDom r(0, in["input"].extent.at("c"), 0, kernel_w, 0, kernel_h, "r");  // i, kx, ky
-    const sluice::ConvolutionInput input(in, stages, kernel_w, kernel_h, stride, upsample);
+    const auto &weight = in["normed_weight"].extent;
+    const RDom r(0, in["input"].extent.at("c"), 0, weight.at("kx"), 0, weight.at("ky"));  // i, kx, ky
+    sluice::ConvolutionInput input = reader(in);
+    input.define(in, stages);
     Func &sum = stages.add("sum");
     sum(c, x, y, n) = in.constant(0);
-    sum(c, x, y, n) += in["weight"](r[1], r[2], r[0], c) * input(r, x, y, n);
-    stages.add("feature")(c, x, y, n) = sum(c, x, y, n) + in["bias"](c);
-    stages.add("output")(c, x, y, n) =
-        sluice::activate(activation, stages["feature"](c, x, y, n), in.scalar("negative_slope"));
+    sum(c, x, y, n) += in["normed_weight"](r[1], r[2], r[0], c) * input(r[0], r[1], r[2], x, y, n);
+    stages.add("feature")(c, x, y, n) = sum(c, x, y, n) * in["norm_scale"](c) + in["offset"](c);
+    stages.add("output")(c, x, y, n) = sluice::activate(activation, stages["feature"](c, x, y, n), in);
     return stages;
+  }
+
+ private:
+  sluice::ConvolutionInput reader(const Context &in) const {
+    const auto &weight = in["normed_weight"].extent;
+    return {in, reading, weight.at("kx"), weight.at("ky")};
   }
 };
 

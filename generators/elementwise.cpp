@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two tensors combined element by element. An axis of extent 1 is broadcast against the other tensor's.
+// Two tensors combined element by element, and an activation. An axis of extent 1, or one that a tensor does not have
+// ([n c] against [n c h w]), is broadcast against the other tensor's.
+#include "activation_functions.h"
+#include "broadcast.h"
 #include "layer_generators.h"
 
 using namespace Halide;
@@ -9,36 +12,33 @@ using sluice::Stages;
 
 struct Elementwise : sluice::LayerDefaults {
   static constexpr const char *kName = "elementwise";
-  static constexpr const char *kSummary = "output = a (op) b; add, sub, mul, max, min, mask_out = a * (1 - b)";
+  static constexpr const char *kSummary =
+      "output = activation(a (op) b); add, sub, mul, max, min, mask_out = a * (1 - b)";
+  static constexpr bool kAnyRank = true;
   GeneratorParam<std::string> operation{"operation", "add"};
 
   std::vector<Port> inputs() const { return {sluice::tensor("a"), sluice::tensor("b")}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
   std::vector<sluice::Attribute> attributes() const {
-    return {
-        {"operation", sluice::Attribute::Kind::variant, "", {}, {}, {"add", "sub", "mul", "max", "min", "mask_out"}}};
+    using Kind = sluice::Attribute::Kind;
+    return {{"operation", Kind::variant, "", {}, {}, {"add", "sub", "mul", "max", "min", "mask_out"}},
+            {"activation", Kind::variant, "none", {}, {}, {"none+relu+leaky_relu"}},
+            {"negative_slope", Kind::real, "0.2", {}, {}, {}}};
   }
   std::map<std::string, std::string> variants() const { return {{"operation", operation.value()}}; }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
-    std::vector<Expr> extents;
-    for (const char *axis : {"c", "x", "y", "n"})
-      extents.push_back(max(in["a"].extent.at(axis), in["b"].extent.at(axis)));
-    return extents;
+    return sluice::broadcast_extents(in["a"], in["b"]);
   }
   Stages define(Context &in) const {
     Stages stages;
     const Var c("c"), x("x"), y("y"), n("n");
-    const Expr a = broadcast(in["a"], c, x, y, n), b = broadcast(in["b"], c, x, y, n);
-    stages.add("output")(c, x, y, n) = combine(a, b);
+    const sluice::Broadcast a(in, stages, "a"), b(in, stages, "b");
+    const Expr combined = combine(a(c, x, y, n), b(c, x, y, n));
+    stages.add("output")(c, x, y, n) = sluice::activate("none+relu+leaky_relu", combined, in);
     return stages;
   }
 
  private:
-  // Multiplying by 0 keeps the index affine, so that the gradient of a broadcast axis is a sum over it.
-  static Expr broadcast(const sluice::Operand &operand, const Var &c, const Var &x, const Var &y, const Var &n) {
-    const auto step = [&](const char *axis) { return select(operand.extent.at(axis) == 1, 0, 1); };
-    return operand(c * step("c"), x * step("x"), y * step("y"), n * step("n"));
-  }
   Expr combine(const Expr &a, const Expr &b) const {
     const std::string name = operation.value();
     if (name == "add") return a + b;

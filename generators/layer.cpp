@@ -32,18 +32,23 @@ std::string json_list(const Items &items, Write write) {
   return out + "]";
 }
 
+const char *truth(bool value) { return value ? "true" : "false"; }
+
 std::string json_ports(const std::vector<Port> &ports) {
   return json_list(ports, [](const Port &port) {
     const std::string axes = json_list(
         port.axes, [](const Axis &axis) { return "[" + quoted(axis.name) + ", " + quoted(axis.extent) + "]"; });
     return "{\"name\": " + quoted(port.name) + ", \"axes\": " + axes +
-           ", \"differentiable\": " + (port.differentiable ? "true" : "false") + ", \"when\": " + quoted(port.when) +
-           "}";
+           ", \"differentiable\": " + truth(port.differentiable) + ", \"when\": " + quoted(port.when) +
+           ", \"neutral\": " + std::to_string(port.neutral) + ", \"renamed_when\": " + quoted(port.renamed_when) +
+           ", \"renamed\": " + quoted(port.renamed) + ", \"optional\": " + truth(port.optional) +
+           ", \"batch_as_row\": " + truth(port.batch_as_row) + ", \"whole\": " + truth(port.whole) +
+           ", \"norm_name\": " + quoted(port.norm_name) + "}";
   });
 }
 
 std::string json_attribute(const Attribute &attribute) {
-  static const char *const kinds[] = {"variant", "shape", "integer", "real", "note"};
+  static const char *const kinds[] = {"variant", "derived", "shape", "groups", "integer", "real", "note"};
   const std::vector<std::string> self{attribute.name};
   const std::vector<std::string> &parts = attribute.parts.empty() ? self : attribute.parts;
   return "{\"name\": " + quoted(attribute.name) + ", \"kind\": " + quoted(kinds[static_cast<int>(attribute.kind)]) +
@@ -121,13 +126,16 @@ void apply_schedule(const std::string &layer, const std::string &direction, Plan
   found->second(plan);
 }
 
-std::string describe(const std::string &layer, const std::string &summary, const std::vector<Port> &inputs,
-                     const std::vector<Port> &parameters, const std::vector<Port> &outputs,
-                     const std::vector<Attribute> &attributes) {
-  return "{\"layer\": " + quoted(layer) + ",\n \"summary\": " + quoted(summary) +
-         ",\n \"inputs\": " + json_ports(inputs) + ",\n \"parameters\": " + json_ports(parameters) +
-         ",\n \"outputs\": " + json_ports(outputs) + ",\n \"attributes\": " + json_list(attributes, json_attribute) +
-         "}\n";
+bool serves(const std::string &value, const std::string &word) {
+  return ("+" + value + "+").find("+" + word + "+") != std::string::npos;
+}
+
+std::string describe(const Description &layer) {
+  return "{\"layer\": " + quoted(layer.layer) + ",\n \"summary\": " + quoted(layer.summary) +
+         ",\n \"inputs\": " + json_ports(layer.inputs) + ",\n \"parameters\": " + json_ports(layer.parameters) +
+         ",\n \"state\": " + json_ports(layer.state) + ",\n \"outputs\": " + json_ports(layer.outputs) +
+         ",\n \"attributes\": " + json_list(layer.attributes, json_attribute) +
+         ",\n \"update_when\": " + quoted(layer.update_when) + ", \"any_rank\": " + truth(layer.any_rank) + "}\n";
 }
 
 }  // namespace sluice

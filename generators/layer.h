@@ -23,11 +23,17 @@ struct Axis {
 
 struct Port {
   std::string name;
-  std::vector<Axis> axes;      // innermost first
-  bool zero_outside = false;   // forward reads past the spatial edge and finds zeros there (padding)
-  bool zero_channels = false;  // ... and past the last channel (vectors that are not full)
-  bool differentiable = true;  // has a gradient
-  std::string when;            // parameters only: exists only if this attribute is `true`
+  std::vector<Axis> axes;             // innermost first
+  bool zero_outside = false;          // forward reads past the spatial edge and finds zeros there (padding)
+  bool zero_channels = false;         // ... and past the last channel (vectors that are not full)
+  bool differentiable = true;         // has a gradient
+  std::string when;                   // exists only then: "attribute=value|value" or "attribute!=value"
+  float neutral = 0;                  // the value a port that doesn't exist has throughout
+  std::string renamed_when, renamed;  // parameters only: called `renamed` in files when this holds
+  std::string norm_name;  // parameters of a norm: called PREFIX + this in files when a node says norm_weights=PREFIX
+  bool optional = false;  // inputs only: a node may leave it out (the last ones first)
+  bool batch_as_row = false;  // a tensor [n c] is a row of n pixels, not n pictures of one
+  bool whole = false;         // not cut into slices when the node has groups
 
   Port padded() const {
     Port port = *this;
@@ -44,9 +50,37 @@ struct Port {
     port.differentiable = false;
     return port;
   }
-  Port only_when(const std::string &attribute) const {
+  Port only_when(const std::string &condition, float otherwise = 0) const {
     Port port = *this;
-    port.when = attribute;
+    port.when = condition;
+    port.neutral = otherwise;
+    return port;
+  }
+  Port called(const std::string &other, const std::string &condition) const {
+    Port port = *this;
+    port.renamed = other;
+    port.renamed_when = condition;
+    return port;
+  }
+  Port of_norm(const std::string &other) const {
+    Port port = *this;
+    port.norm_name = other;
+    return port;
+  }
+  Port optionally(float otherwise) const {
+    Port port = *this;
+    port.optional = true;
+    port.neutral = otherwise;
+    return port;
+  }
+  Port rows() const {
+    Port port = *this;
+    port.batch_as_row = true;
+    return port;
+  }
+  Port unsliced() const {
+    Port port = *this;
+    port.whole = true;
     return port;
   }
 };
@@ -63,7 +97,9 @@ inline Port tensor(const std::string &name) { return port(name, {{"c", ""}, {"x"
 struct Attribute {
   enum class Kind {
     variant,  // build time: selects a kernel
+    derived,  // likewise, but follows from others: the first of `fallback`, "plain: a=1 b=zeros; other:", that holds
     shape,    // tells the extent of a parameter, no kernel argument
+    groups,   // the node is that many calls on equal slices of the channels
     integer,  // run-time kernel arguments
     real,
     note  // says how other values came to be; checked, no effect
@@ -73,8 +109,13 @@ struct Attribute {
   std::string fallback;                      // value when absent; empty: taken from the weights, else an error
   std::vector<std::string> parts;            // kernel arguments set by this attribute; empty: one of the same name
   std::map<std::string, std::string> words;  // value word -> the argument it sets to 1, e.g. same -> padding_same
-  std::vector<std::string> built;            // values a variant may take
+  // Values a variant may take. Words joined by '+' share a kernel, which gets the number of the word in its argument
+  // <name>_kind.
+  std::vector<std::string> built;
 };
+
+// "relu" of "none+relu+leaky_relu": does a kernel built for `value` serve `word`?
+bool serves(const std::string &value, const std::string &word);
 
 // A port as a definition sees it: something to index, and the run-time extent of each axis.
 struct Operand {
@@ -91,7 +132,8 @@ struct Operand {
 class Context {
  public:
   Halide::Type element = Halide::Float(32);
-  int lanes = 8;  // vector width the packed parameters are laid out for
+  int lanes = 8;          // vector width the packed parameters are laid out for
+  bool backward = false;  // the definition is about to be differentiated
 
   void add(const std::string &port, const Operand &operand) { operands_[port] = operand; }
   void add_scalar(const std::string &name, const Halide::Expr &value) { scalars_[name] = value; }
@@ -124,6 +166,7 @@ struct Plan {
   Stages gradients;                             // backward only: "grad_<port>", and "adjoint_<stage>" for every stage
   std::map<std::string, std::string> variants;  // the variant attributes this kernel is built for
   std::map<std::string, int> tuning;            // schedules/<device>/<layer>.params, for this target and direction
+  std::map<std::string, Halide::Expr> scalars;  // run-time arguments
   Halide::Target target;
 
   int lanes() const { return target.natural_vector_size<float>(); }
@@ -148,9 +191,15 @@ struct RegisterDescription {
   }
 };
 
-std::string describe(const std::string &layer, const std::string &summary, const std::vector<Port> &inputs,
-                     const std::vector<Port> &parameters, const std::vector<Port> &outputs,
-                     const std::vector<Attribute> &attributes);
+// What a layer says of itself.
+struct Description {
+  std::string layer, summary;
+  std::vector<Port> inputs, parameters, state, outputs;
+  std::vector<Attribute> attributes;
+  std::string update_when;  // the condition under which a run changes the node's state
+  bool any_rank = false;    // tensors n c l and n c t h w are taken like n c h w
+};
+std::string describe(const Description &layer);
 
 #define SLUICE_SCHEDULE(device, layer, direction)                                                              \
   static void device##_##layer##_##direction(sluice::Plan &plan);                                              \

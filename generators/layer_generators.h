@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only generators: forward, pack and backward of any layer, from its one definition.
+// The only generators: forward, pack, backward and update of any layer, from its one definition.
 //
 // A layer is a struct deriving from LayerDefaults with
 //   kName, kSummary            the op's name in graphs; formula and source in one line
@@ -7,7 +7,10 @@
 //   inputs() parameters() outputs() attributes() variants()
 //   define(context)            stages by name; the stage called like an output port is that output
 //   extents(context, port)     extents of an output, packed port, saved stage or step, innermost first
-// and, where it has parameters, packed() pack() unpack(); where tests look inside, steps(); where backward needs a
+// and, where it has parameters, packed() pack() unpack(); where the definition sees something else than the parameters
+// of files (a weight over its norm), derive(), which makes that from them for pack and backward; where it has buffers
+// that training runs change, state(), kUpdateWhen and update(), whose stage new_<port> is the new value; where tests
+// look inside, steps(); RDoms are left without a name: two of one name are one to autodiff; where backward needs a
 // stage that autodiff can't or shouldn't pass through, saved(): that stage is then a kernel of its own, and an input of
 // backward named saved_<stage>.
 #pragma once
@@ -24,14 +27,28 @@ using BufferOutput = Halide::GeneratorOutput<Halide::Buffer<>>;
 constexpr int kDeviceLanes = 8;  // parameters for a GPU are packed by the AVX2 pack kernels
 
 struct LayerDefaults {
+  static constexpr const char *kUpdateWhen = "";
+  static constexpr bool kAnyRank = false;
   std::vector<Port> parameters() const { return {}; }
+  std::vector<Port> state() const { return {}; }
   std::vector<Port> packed() const { return {}; }
   std::vector<Port> saved() const { return {}; }
   std::vector<Port> steps() const { return {}; }  // stages that `stage=<name>` makes the output of a test kernel
   std::map<std::string, std::string> variants() const { return {}; }
   Stages pack(Context &) const { return {}; }
   void unpack(Context &) const {}
+  void derive(Context &, Stages &) const {}
+  Stages update(Context &) const { return {}; }
 };
+
+inline std::vector<Port> joined(std::vector<Port> first, const std::vector<Port> &second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+inline std::vector<Port> constants(std::vector<Port> ports) {
+  for (Port &port : ports) port.differentiable = false;
+  return ports;
+}
 
 inline int dimensions(const Port &port) { return static_cast<int>(port.axes.size()); }
 
@@ -60,6 +77,10 @@ class LayerGenerator : public Halide::Generator<Self> {
       std::set<std::string> names(attribute.parts.begin(), attribute.parts.end());
       if (names.empty()) names.insert(attribute.name);
       for (const auto &word : attribute.words) names.insert(word.second);
+      for (const std::string &value : attribute.built) {
+        if (value.find('+') == std::string::npos || integers_.count(attribute.name + "_kind") != 0) continue;
+        integers_[attribute.name + "_kind"] = this->template add_input<int>(attribute.name + "_kind");
+      }
       for (const std::string &name : names) {
         if (attribute.kind == Attribute::Kind::integer) integers_[name] = this->template add_input<int>(name);
         if (attribute.kind == Attribute::Kind::real) reals_[name] = this->template add_input<float>(name);
@@ -75,6 +96,7 @@ class LayerGenerator : public Halide::Generator<Self> {
     for (const auto &[name, input] : reals_) context_.add_scalar(name, Halide::cast(element.value(), *input));
     for (const Port &port : ports) context_.add(port.name, make_operand(port, *inputs_[port.name], zero_outside_all));
     Plan plan;
+    for (const auto &[name, input] : integers_) plan.scalars[name] = *input;
     plan.target = this->get_target();
     plan.variants = layer.variants();
     return plan;
@@ -110,7 +132,8 @@ class LayerGenerator : public Halide::Generator<Self> {
 };
 
 // Inputs: every tensor, scalars, then the packed parameters. Outputs: the layer's, or with stage=<name> one stage: a
-// saved one, or an inner step for tests. Such a kernel is left plain: every stage is stored once.
+// saved one, or an inner step for tests. Such a kernel is left plain: every stage is stored once; like backward, which
+// it serves, it takes the parameters and the state of files.
 template <typename Layer>
 class ForwardGenerator : public LayerGenerator<Layer, ForwardGenerator<Layer>> {
  public:
@@ -119,19 +142,24 @@ class ForwardGenerator : public LayerGenerator<Layer, ForwardGenerator<Layer>> {
   void configure() {
     for (const Port &port : this->layer.inputs()) this->add_input_port(port);
     this->add_scalars();
-    for (const Port &port : this->layer.packed()) this->add_input_port(port);
+    for (const Port &port : given_parameters()) this->add_input_port(port);
     for (const Port &port : output_ports()) this->add_output_port(port.name, port);
   }
 
   void generate() {
-    std::vector<Port> ports = this->layer.inputs();
-    for (const Port &port : this->layer.packed()) ports.push_back(port);
-    Plan plan = this->start(ports, false);
-    bound_packed();
-    plan.stages = this->layer.define(this->context_);
     const std::string probe = stage.value();
+    Plan plan = this->start(joined(this->layer.inputs(), given_parameters()), false);
+    Stages derived;
+    if (probe.empty()) {
+      bound_packed();
+    } else {
+      this->layer.derive(this->context_, derived);
+    }
+    plan.stages = this->layer.define(this->context_);
     if (!probe.empty()) {
-      for (const auto &entry : plan.stages.all()) Halide::Func(entry.second).compute_root();
+      for (const auto &list : {plan.stages.all(), derived.all()}) {
+        for (const auto &entry : list) Halide::Func(entry.second).compute_root();
+      }
     }
     for (const Port &port : output_ports()) {
       if (probe.empty()) {
@@ -147,6 +175,9 @@ class ForwardGenerator : public LayerGenerator<Layer, ForwardGenerator<Layer>> {
   }
 
  private:
+  std::vector<Port> given_parameters() const {
+    return stage.value().empty() ? this->layer.packed() : joined(this->layer.parameters(), this->layer.state());
+  }
   std::vector<Port> output_ports() const {
     if (stage.value().empty()) return this->layer.outputs();
     for (const std::vector<Port> &list : {this->layer.saved(), this->layer.steps()}) {
@@ -171,17 +202,21 @@ class ForwardGenerator : public LayerGenerator<Layer, ForwardGenerator<Layer>> {
   }
 };
 
-// Inputs: the plain parameters; outputs: the packed ones. Runs once, when weights are loaded.
+// Inputs: scalars, the parameters and the state of files; outputs: the packed parameters. Runs when weights are loaded.
 template <typename Layer>
 class PackGenerator : public LayerGenerator<Layer, PackGenerator<Layer>> {
  public:
   void configure() {
-    for (const Port &port : this->layer.parameters()) this->add_input_port(port);
+    this->add_scalars();
+    for (const Port &port : joined(this->layer.parameters(), this->layer.state())) this->add_input_port(port);
     for (const Port &port : this->layer.packed()) this->add_output_port(port.name, port);
   }
 
   void generate() {
-    Plan plan = this->start(this->layer.parameters(), true);
+    Plan plan = this->start(joined(this->layer.parameters(), this->layer.state()), true);
+    Stages derived;
+    this->layer.derive(this->context_, derived);
+    for (const auto &entry : derived.all()) Halide::Func(entry.second).compute_root();
     plan.stages = this->layer.pack(this->context_);
     for (const Port &port : this->layer.packed()) {
       *this->outputs_[port.name] = plan.stages[port.name];
@@ -190,7 +225,36 @@ class PackGenerator : public LayerGenerator<Layer, PackGenerator<Layer>> {
   }
 };
 
-// Inputs: every tensor, scalars and plain parameter of the forward kernel, then grad_<output>. Outputs: grad_<port> of
+// Inputs: every tensor and scalar of the forward kernel, the parameters and the state of files, the new value of which
+// is new_<port>. Runs before forward in training, where the layer's condition holds.
+template <typename Layer>
+class UpdateGenerator : public LayerGenerator<Layer, UpdateGenerator<Layer>> {
+ public:
+  void configure() {
+    for (const Port &port : this->layer.inputs()) this->add_input_port(port);
+    this->add_scalars();
+    for (const Port &port : joined(this->layer.parameters(), this->layer.state())) this->add_input_port(port);
+    for (const Port &port : this->layer.state()) this->add_output_port("new_" + port.name, port);
+  }
+
+  void generate() {
+    const std::vector<Port> files = joined(this->layer.parameters(), this->layer.state());
+    Plan plan = this->start(joined(this->layer.inputs(), files), true);
+    plan.stages = this->layer.update(this->context_);
+    for (const auto &entry : plan.stages.all()) Halide::Func(entry.second).compute_root();
+    for (const Port &port : this->layer.state()) {
+      const std::string name = "new_" + port.name;
+      Halide::Func copy(name);
+      copy(Halide::_) = plan.stages[name](Halide::_);
+      *this->outputs_[name] = copy;
+      for (int d = 0; d < dimensions(port); d++) {
+        this->outputs_[name]->dim(d).set_bounds(0, this->inputs_[port.name]->dim(d).extent());
+      }
+    }
+  }
+};
+
+// Inputs: every tensor, scalar, parameter and state of the forward kernel, then grad_<output>. Outputs: grad_<port> of
 // every differentiable port, with that port's shape. Derived by propagate_adjoints from the layer's definition.
 template <typename Layer>
 class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>> {
@@ -198,19 +262,26 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
   void configure() {
     for (const Port &port : this->layer.inputs()) this->add_input_port(port);
     this->add_scalars();
-    for (const Port &port : this->layer.parameters()) this->add_input_port(port);
+    for (const Port &port : joined(this->layer.parameters(), this->layer.state())) this->add_input_port(port);
     for (const Port &port : prefixed("saved_", this->layer.saved())) this->add_input_port(port);
-    for (const Port &port : prefixed("grad_", this->layer.outputs())) this->add_input_port(port);
+    this->add_input_port(prefixed("grad_", {this->layer.outputs()[0]})[0]);
     for (const Port &port : differentiable()) this->add_output_port("grad_" + port.name, port);
   }
 
   void generate() {
     std::vector<Port> ports = this->layer.inputs();
-    for (const std::vector<Port> &list : {this->layer.parameters(), prefixed("saved_", this->layer.saved())}) {
+    for (const std::vector<Port> &list :
+         {this->layer.parameters(), this->layer.state(), prefixed("saved_", this->layer.saved())}) {
       ports.insert(ports.end(), list.begin(), list.end());
     }
     Plan plan = this->start(ports, true);
+    this->context_.backward = true;
+    std::map<std::string, Halide::Func> given;  // as autodiff knows them; derive() may put others in their place
+    for (const Port &port : differentiable()) given[port.name] = this->context_[port.name].func;
+    Stages derived;
+    this->layer.derive(this->context_, derived);
     plan.stages = this->layer.define(this->context_);
+    for (const auto &[name, func] : derived.all()) plan.stages.add(name, func);
     const Halide::Derivative derivative = differentiate(plan);
     for (const auto &[name, func] : plan.stages.all()) {
       const Halide::Func adjoint = derivative(func);
@@ -218,7 +289,7 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
     }
     for (const Port &port : differentiable()) {
       const std::string name = "grad_" + port.name;
-      const Halide::Func gradient = derivative(this->context_[port.name].func);
+      const Halide::Func gradient = derivative(given.at(port.name));
       plan.gradients.add(name, gradient);
       Halide::Func named(name);
       named(Halide::_) = gradient(Halide::_);
@@ -248,7 +319,9 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
 
   Halide::Derivative differentiate(Plan &plan) {
     const std::vector<Port> outputs = this->layer.outputs();
-    if (outputs.size() != 1) throw std::runtime_error("a layer has one output; several need a sum of adjoints here");
+    for (size_t i = 1; i < outputs.size(); i++) {
+      if (outputs[i].differentiable) throw std::runtime_error("only the first output of a layer has a gradient");
+    }
     BufferInput &grad_output = *this->inputs_["grad_" + outputs[0].name];
     const Halide::Func adjoint = Halide::BoundaryConditions::constant_exterior(grad_output, this->context_.constant(0));
     // {min, extent - 1}: propagate_adjoints takes the second number for the maximum.
@@ -265,8 +338,8 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
 template <typename Layer>
 std::string describe_layer() {
   const Layer layer;
-  return describe(Layer::kName, Layer::kSummary, layer.inputs(), layer.parameters(), layer.outputs(),
-                  layer.attributes());
+  return describe({Layer::kName, Layer::kSummary, layer.inputs(), layer.parameters(), constants(layer.state()),
+                   layer.outputs(), layer.attributes(), Layer::kUpdateWhen, Layer::kAnyRank});
 }
 
 }  // namespace sluice
@@ -275,4 +348,5 @@ std::string describe_layer() {
   HALIDE_REGISTER_GENERATOR(sluice::ForwardGenerator<Layer>, layer##_forward)   \
   HALIDE_REGISTER_GENERATOR(sluice::PackGenerator<Layer>, layer##_pack)         \
   HALIDE_REGISTER_GENERATOR(sluice::BackwardGenerator<Layer>, layer##_backward) \
+  HALIDE_REGISTER_GENERATOR(sluice::UpdateGenerator<Layer>, layer##_update)     \
   static const sluice::RegisterDescription register_##layer##_description(#layer, sluice::describe_layer<Layer>);

@@ -7,38 +7,11 @@
 
 #include <algorithm>
 
+#include "runtime/layer_call.h"
+#include "runtime/structural.h"
 #include "weights_io/error.h"
 
 namespace sluice {
-namespace {
-
-// Shapes of packed parameters from plain ones, then of the outputs from those and the inputs.
-std::map<std::string, Extents> ask_outputs(const LayerNode &layer, const std::map<std::string, Extents> &inputs) {
-  KernelCall forward(layer.kernel("forward"), layer.where());
-  const auto parameters = layer.parameters();
-  if (!layer.schema().parameters.empty()) {
-    KernelCall pack(layer.kernel("pack"), layer.where());
-    std::map<std::string, Extents> plain;
-    for (const SchemaPort &port : layer.schema().parameters) {
-      const auto extents = layer.parameter_extents(port, inputs);
-      if (!extents) {
-        throw Error(
-            ErrorCode::bad_file,
-            fmt::format(
-                "{}: the shape of {} is not known: say it in the graph (channels=..., kernel=...) or give weights",
-                layer.where(), port.name));
-      }
-      pack.bind(port.name, BufferView(nullptr, *extents));
-    }
-    for (const auto &[name, extents] : pack.query()) forward.bind(name, BufferView(nullptr, extents));
-  }
-  for (const auto &[name, extents] : inputs) forward.bind(name, BufferView(nullptr, extents));
-  layer.bind_scalars(forward);
-  return forward.query();
-}
-
-}  // namespace
-
 ExecutionPlan::ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &layers,
                              const std::map<std::string, Extents> &input_extents, const PlanOptions &options) {
   for (const GraphInput &input : graph.inputs) add_tensor(input.name, input_extents.at(input.name), 0);
@@ -46,8 +19,8 @@ ExecutionPlan::ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &l
   int step = 0;
   for (const Node &node : graph.nodes) {
     step++;
-    if (node.op == "concat") {
-      add_concat(graph, node, step);
+    if (is_structural(node.op)) {
+      add_structural(graph, node, step);
     } else {
       add_layer(layers[next_layer++], step);
     }
@@ -71,22 +44,44 @@ int ExecutionPlan::tensor(const std::string &name) const {
   return found->second;
 }
 
+std::vector<Extents> ExecutionPlan::extents_of(const std::vector<std::string> &names) const {
+  std::vector<Extents> extents;
+  for (const std::string &name : names) extents.push_back(tensors_[static_cast<size_t>(tensor(name))].extents);
+  return extents;
+}
+
 std::map<std::string, Extents> ExecutionPlan::inputs_of(const LayerNode &layer) const {
-  std::map<std::string, Extents> inputs;
-  for (size_t i = 0; i < layer.node().inputs.size(); i++) {
-    inputs[layer.schema().inputs[i].name] = tensors_[static_cast<size_t>(tensor(layer.node().inputs[i]))].extents;
-  }
-  return inputs;
+  return port_extents(layer, extents_of(layer.node().inputs));
 }
 
 void ExecutionPlan::add_layer(const LayerNode &layer, int step) {
   PlannedStep planned{&layer.node(), &layer, {}, {}};
   for (const std::string &name : layer.node().inputs) planned.inputs.push_back(tensor(name));
-  const auto made = ask_outputs(layer, inputs_of(layer));
+  const std::vector<Extents> made = output_extents(layer, extents_of(layer.node().inputs));
   for (size_t i = 0; i < layer.node().outputs.size(); i++) {
-    planned.outputs.push_back(add_tensor(layer.node().outputs[i], made.at(layer.schema().outputs[i].name), step));
+    planned.outputs.push_back(add_tensor(layer.node().outputs[i], made[i], step));
   }
   steps_.push_back(planned);
+}
+
+void ExecutionPlan::add_structural(const Graph &graph, const Node &node, int step) {
+  if (node.op == "concat") return add_concat(graph, node, step);
+  const int input = tensor(node.inputs[0]);
+  Extents extents = tensors_[static_cast<size_t>(input)].extents;
+  const bool is_slice = node.op == "slice";
+  const ChannelRange range = is_slice ? slice_range(node, extents, graph.model) : ChannelRange();
+  if (is_slice) {
+    extents[0] = range.count;
+  } else {
+    const Extents like = node.inputs.size() > 1 ? extents_of({node.inputs[1]})[0] : Extents();
+    extents = reshaped_extents(node, extents, like, graph.model);
+  }
+  const int output = add_tensor(node.outputs[0], extents, step);
+  if (is_slice) {
+    tensors_[static_cast<size_t>(output)].parent = input;
+    tensors_[static_cast<size_t>(output)].channel = range.first;
+  }
+  steps_.push_back({&node, nullptr, {input}, {output}});
 }
 
 void ExecutionPlan::add_concat(const Graph &graph, const Node &node, int step) {
@@ -100,7 +95,7 @@ void ExecutionPlan::add_concat(const Graph &graph, const Node &node, int step) {
       joined = extents;
       continue;
     }
-    if (!std::equal(extents.begin() + 1, extents.end(), joined.begin() + 1)) {
+    if (extents.size() < 2 || !std::equal(extents.begin() + 1, extents.end(), joined.begin() + 1, joined.end())) {
       throw Error(ErrorCode::input_failed,
                   fmt::format("model {}, node {}: '{}' has width, height, count {}, expected {} as '{}'", graph.model,
                               node.name, name, fmt::join(extents.begin() + 1, extents.end(), " "),
@@ -162,9 +157,8 @@ BufferView ExecutionPlan::view(int index, float *base) const {
     channel += tensors_[static_cast<size_t>(t)].channel;
   }
   const PlannedTensor &whole = tensors_[static_cast<size_t>(root(index))];
-  const int64_t pixel = whole.extents[0], row = pixel * whole.extents[1], picture = row * whole.extents[2];
-  return BufferView(base + whole.offset_bytes / static_cast<int64_t>(sizeof(float)) + channel, tensor.extents,
-                    {1, pixel, row, picture});
+  float *data = base + whole.offset_bytes / static_cast<int64_t>(sizeof(float)) + channel;
+  return BufferView(data, tensor.extents, BufferView(nullptr, whole.extents).strides);
 }
 
 }  // namespace sluice

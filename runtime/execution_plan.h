@@ -10,7 +10,8 @@
 
 namespace sluice {
 
-// A tensor of the graph. Extents are c, x, y, n. A tensor that is joined with others lives inside the joined one.
+// A tensor of the graph. Extents are innermost first: c, then space from the last axis to the first, then n. A tensor
+// that is joined with others lives inside the joined one, a slice inside what it was cut from.
 struct PlannedTensor {
   std::string name;
   Extents extents;
@@ -18,14 +19,12 @@ struct PlannedTensor {
   int64_t channel = 0;        // first channel within the parent
   int64_t offset_bytes = -1;  // in the arena; roots only
   int first = 0, last = 0;    // steps that write and last read it
-  int64_t bytes() const {
-    return static_cast<int64_t>(sizeof(float)) * extents[0] * extents[1] * extents[2] * extents[3];
-  }
+  int64_t bytes() const { return static_cast<int64_t>(sizeof(float)) * BufferView(nullptr, extents).elements(); }
 };
 
 struct PlannedStep {
   const Node *node = nullptr;
-  const LayerNode *layer = nullptr;  // null: a concat; `inputs` that do not live inside the output are copied
+  const LayerNode *layer = nullptr;  // null: a structural op; what does not live where it should is copied
   std::vector<int> inputs, outputs;  // tensors
 };
 
@@ -36,7 +35,7 @@ struct PlanOptions {
 
 class ExecutionPlan {
  public:
-  // input_extents: c x y n of every graph input. Shapes are asked from the kernels.
+  // input_extents: of every graph input. Shapes are asked from the kernels.
   ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &layers,
                 const std::map<std::string, Extents> &input_extents, const PlanOptions &options);
 
@@ -46,16 +45,18 @@ class ExecutionPlan {
   int tensor(const std::string &name) const;  // Error not_found
   bool has(const std::string &name) const { return index_.count(name) != 0; }
 
-  // Extents of a layer's input ports.
+  // Extents of a layer's input ports, by port.
   std::map<std::string, Extents> inputs_of(const LayerNode &layer) const;
 
-  // Where a tensor is in an arena that begins at `base`; extents c x y n, x stride that of its root.
+  // Where a tensor is in an arena that begins at `base`; strides are those of its root.
   BufferView view(int tensor, float *base) const;
 
  private:
   int add_tensor(const std::string &name, const Extents &extents, int step);
   void add_layer(const LayerNode &layer, int step);
+  void add_structural(const Graph &graph, const Node &node, int step);
   void add_concat(const Graph &graph, const Node &node, int step);
+  std::vector<Extents> extents_of(const std::vector<std::string> &names) const;
   void settle_lifetimes(const Graph &graph, const PlanOptions &options);
   void place();
   int root(int tensor) const;

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -38,7 +39,10 @@ struct Node {
   std::string op, name;
   std::vector<std::string> inputs, outputs;  // tensor names
   std::map<std::string, AttributeValue> attributes;
-  int line = 0;  // of the statement; for a node of a block, the line inside the block
+  std::string weights;  // parameters and state are stored as this + port: "name." unless the line says weights=PREFIX
+  std::string norm_weights;  // those of the layer's norm as this + weight, bias, running_mean, running_var; empty: as all
+  std::map<std::string, std::string> renamed;  // port -> its name behind `weights`, where that is not the port's own
+  int line = 0;  // of the statement; for a node of a block, the line inside the block; of a composite op, its line
 };
 
 struct Dimension {
@@ -48,11 +52,12 @@ struct Dimension {
 
 struct GraphInput {
   std::string name;
-  std::vector<Dimension> shape;  // n c h w order, as written
-  float scale = 1, offset = 0;   // network value = given value * scale + offset
-  std::string order;             // "", "rgb" or "bgr"
-  std::string pad = "zero";      // or "edge": how padding to the model's multiple is filled
-  std::optional<float> value;    // a constant input, made by the runner when it is not given
+  std::vector<Dimension> shape;                      // n c h w order, as written; 1 to 6 dimensions
+  float scale = 1, offset = 0;                       // network value = given value * scale + offset
+  std::string order;                                 // "", "rgb" or "bgr"
+  std::string pad = "zero";                          // or "edge": how padding to the model's multiple is filled
+  std::optional<float> value;                        // a constant input, made by the runner when it is not given
+  std::optional<std::pair<int64_t, int64_t>> range;  // whole numbers from first to last, such as labels; others refused
   int line = 0;
 };
 

@@ -14,6 +14,9 @@
 #include <utility>
 
 #include "runtime/expression.h"
+#include "runtime/graph_node.h"
+#include "runtime/graph_scope.h"
+#include "runtime/graph_statements.h"
 #include "runtime/graph_text.h"
 #include "weights_io/error.h"
 #include "weights_io/input_file.h"
@@ -23,29 +26,22 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kMaxFile = 4u << 20;  // bytes
-constexpr std::size_t kMaxNodes = 10000, kMaxRank = 6;
-constexpr int64_t kMaxMultiple = 4096, kMaxExtent = 1 << 24;
-
-std::vector<std::string> split_list(const std::string &text) {
-  std::vector<std::string> items(1);
-  for (const char c : text) {
-    if (c == ',') {
-      items.emplace_back();
-    } else {
-      items.back() += c;
-    }
-  }
-  return items;
-}
+constexpr std::size_t kMaxNodes = 10000;
+constexpr int64_t kMaxMultiple = 4096;
+constexpr std::size_t kMaxWord = 1000, kMaxValues = 16u << 20;  // bytes; a long parameter could be used many times
 
 class GraphParser {
  public:
-  GraphParser(const std::string &file, const std::map<std::string, std::string> &overrides) : overrides_(overrides) {
+  GraphParser(const std::string &file, const ParseOptions &options) : options_(options) {
     graph_.file = position_.file = file;
   }
 
   Graph parse(const std::string &text) {
-    for_each_statement(text, position_, [this](const GraphStatement &statement) { run(statement); });
+    if (options_.mode != "eval" && options_.mode != "train") {
+      fail("mode is eval or train, got " + in_quotes(options_.mode), ErrorCode::usage);
+    }
+    for_each_statement(text, position_, {options_.mode, &graph_.parameters, options_.composites},
+                       [this](const GraphStatement &statement) { run(statement); });
     position_ = {graph_.file, 0, "", ""};
     check_overrides();
     if (graph_.nodes.empty()) position_.fail("the graph is empty: no node");
@@ -75,7 +71,7 @@ class GraphParser {
     if (tokens[0] == "input") return input(tokens);
     if (tokens[0] == "output") return output(tokens);
     if (tokens[0] == "loss") return graph_.losses.push_back(statement.text);
-    node(tokens);
+    node(statement);
   }
 
   // ---- statements
@@ -100,11 +96,12 @@ class GraphParser {
       fail("parameters stand before the first input, node and output");
     }
     std::string result = value(tokens[1].substr(equals + 1));
-    if (const auto given = overrides_.find(name); given != overrides_.end()) {
+    if (const auto given = options_.overrides.find(name); given != options_.overrides.end()) {
       const bool is_number = as_number(result).has_value();
       result = value(given->second, ErrorCode::usage);
       if (is_number && !as_number(result)) fail("a number is expected, got " + in_quotes(result), ErrorCode::usage);
     }
+    if (result.size() > kMaxWord) fail(fmt::format("the value is longer than {} bytes", kMaxWord));
     graph_.parameters[name] = result;
   }
 
@@ -115,10 +112,11 @@ class GraphParser {
     std::size_t at = 2;
     in.shape = shape(tokens, at);
     if (in.shape.empty()) fail("a shape such as [n 3 h w] is expected after the name");
-    const GraphSettings given = settings(tokens, at, {"scale", "offset", "order", "pad", "value"});
+    const GraphSettings given = settings(tokens, at, {"scale", "offset", "order", "pad", "value", "range"});
     picture_settings(given, in);
     if (given.contains("pad")) in.pad = one_of("pad", given.at("pad"), {"zero", "edge"});
     if (given.contains("value")) in.value = real("value", given.at("value"));
+    if (given.contains("range")) in.range = range(given.at("range"));
     define(in.name, {position_.subject, in.line, 0});
     graph_.inputs.push_back(std::move(in));
   }
@@ -140,47 +138,22 @@ class GraphParser {
     graph_.outputs.push_back(std::move(out));
   }
 
-  void node(const Tokens &tokens) {
-    if (!is_graph_key(tokens[0]) || tokens[0] == "from" || tokens[0] == "to") {
-      fail("unknown statement " + in_quotes(tokens[0]));
-    }
-    Node node;
-    node.op = tokens[0];
-    node.name = take_name(tokens, "node", position_);
-    node.line = position_.line;
+  void node(const GraphStatement &statement) {
+    const std::string &op = statement.tokens[0];
+    if (!is_graph_key(op) || op == "from" || op == "to") fail("unknown statement " + in_quotes(op));
+    Node node = read_node(statement.tokens, statement.parameters, position_);
+    check_structural(node, position_);
     if (graph_.nodes.size() == kMaxNodes) fail(fmt::format("more than {} nodes", kMaxNodes));
+    for (const auto &[key, value] : node.attributes) {
+      for (const std::string &item : value.items) value_bytes_ += item.size();
+    }
+    if (value_bytes_ > kMaxValues) fail("the values of all nodes are longer than 16 MB");
     const auto [other, fresh] = node_lines_.emplace(node.name, node.line);
     if (!fresh) fail(fmt::format("a node of this name is already at line {}", other->second));
-    const std::size_t first_key = node_tensors(tokens, node);
-    for (const auto &[key, text] : take_settings(tokens, first_key, position_)) {
-      for (const std::string &item : split_list(text)) node.attributes[key].items.push_back(node_value(key, item));
-    }
-    if (node.op == "concat" && (node.outputs.size() != 1 || !node.attributes.empty())) {
-      fail("concat joins channels: it has one output and no keys");
-    }
     const std::string subject = position_.subject;
     for (const std::string &tensor : node.outputs) define(tensor, {subject, node.line, graph_.nodes.size() + 1});
     graph_.nodes.push_back(std::move(node));
     positions_.push_back(position_);
-  }
-
-  // `from a,b to c`; where the keys begin.
-  std::size_t node_tensors(const Tokens &tokens, Node &node) const {
-    std::size_t at = 2;
-    for (; at < tokens.size() && (tokens[at] == "from" || tokens[at] == "to"); at += 2) {
-      const std::string &side = tokens[at];
-      Tokens &tensors = side == "from" ? node.inputs : node.outputs;
-      if (!tensors.empty()) fail(fmt::format("'{}' twice", side));
-      if (at + 1 == tokens.size()) fail(fmt::format("a tensor is missing after '{}'", side));
-      tensors = split_list(tokens[at + 1]);
-      for (const std::string &tensor : tensors) {
-        if (tensor.empty()) fail(fmt::format("an empty name after '{}' (a list has no blanks)", side));
-        if (!is_graph_name(tensor)) fail(fmt::format("bad tensor name {} after '{}'", in_quotes(tensor), side));
-      }
-    }
-    if (node.inputs.empty()) fail("'from' is missing after the name");
-    if (node.outputs.empty()) node.outputs = {node.name};
-    return at;
   }
 
   void define(const std::string &tensor, Producer producer) {
@@ -198,24 +171,8 @@ class GraphParser {
     return given;
   }
 
-  // A parameter's value, a word, or the value of an expression.
   std::string value(const std::string &text, ErrorCode code = ErrorCode::bad_file) const {
-    if (text.empty()) fail("a value is missing", code);
-    const auto lookup = [this](const std::string &name) -> std::optional<std::string> {
-      const auto found = graph_.parameters.find(name);
-      return found == graph_.parameters.end() ? std::nullopt : std::optional(found->second);
-    };
-    if (is_graph_name(text)) return lookup(text).value_or(text);
-    try {
-      return evaluate(text, lookup);
-    } catch (const Error &error) {
-      fail(error.what(), code);
-    }
-  }
-
-  std::string node_value(const std::string &key, const std::string &text) const {
-    if (text.empty()) fail(fmt::format("a value of '{}' is missing", key));
-    return value(text);
+    return graph_value(text, &graph_.parameters, position_, code);
   }
 
   int64_t integer(const std::string &what, const std::string &text, int64_t most) const {
@@ -224,6 +181,15 @@ class GraphParser {
       fail(fmt::format("{} is an integer from 1 to {}, got {}", what, most, in_quotes(text)));
     }
     return *result;
+  }
+
+  std::pair<int64_t, int64_t> range(const std::string &text) const {
+    const Tokens ends = split_at(text, ',');
+    if (ends.size() != 2) fail("range is FIRST,LAST, got " + in_quotes(text));
+    const auto first = as_integer(value(ends[0])), last = as_integer(value(ends[1]));
+    if (!first || !last) fail("range is two integers, got " + in_quotes(text));
+    if (*first > *last) fail(fmt::format("range begins with {}, above its end {}", *first, *last));
+    return {*first, *last};
   }
 
   float real(const std::string &key, const std::string &text) const {
@@ -249,12 +215,12 @@ class GraphParser {
     std::vector<Dimension> result;
     if (at == tokens.size() || tokens[at] != "[") return result;
     for (++at; at < tokens.size() && tokens[at] != "]"; ++at) {
-      if (result.size() == kMaxRank) fail(fmt::format("more than {} dimensions", kMaxRank));
+      if (result.size() == kMaxGraphRank) fail(fmt::format("more than {} dimensions", kMaxGraphRank));
       const std::string extent = value(tokens[at]);
       if (is_graph_name(extent)) {
         result.push_back({extent, 0});
       } else {
-        result.push_back({"", integer("a dimension", extent, kMaxExtent)});
+        result.push_back({"", integer("a dimension", extent, kMaxGraphExtent)});
       }
     }
     if (at == tokens.size()) fail("']' is missing");
@@ -278,7 +244,7 @@ class GraphParser {
   // ---- checks of the whole
 
   void check_overrides() const {
-    for (const auto &[name, text] : overrides_) {
+    for (const auto &[name, text] : options_.overrides) {
       if (graph_.parameters.contains(name)) continue;
       std::string known = graph_.parameters.empty() ? "there is none" : "known:";
       for (const auto &[parameter, unused] : graph_.parameters) known += (known.back() == ':' ? " " : ", ") + parameter;
@@ -314,28 +280,39 @@ class GraphParser {
     }
   }
 
-  const std::map<std::string, std::string> &overrides_;
+  const ParseOptions &options_;
   Graph graph_;
   GraphPosition position_;
   std::vector<GraphPosition> positions_;  // of the nodes
   std::map<std::string, int> node_lines_;
   std::map<std::string, Producer> producers_;  // by tensor
   std::set<std::string> output_names_;
+  std::size_t value_bytes_ = 0;  // of the attributes of all nodes
 };
 
 }  // namespace
 
-Graph parse_graph(const std::string &text, const std::string &file_name,
-                  const std::map<std::string, std::string> &overrides) {
-  return GraphParser(file_name, overrides).parse(text);
+template <>
+Graph parse_graph<ParseOptions>(const std::string &text, const std::string &file_name, const ParseOptions &options) {
+  return GraphParser(file_name, options).parse(text);
 }
 
-Graph read_graph(const std::filesystem::path &path, const std::map<std::string, std::string> &overrides) {
+Graph parse_graph(const std::string &text, const std::string &file_name,
+                  const std::map<std::string, std::string> &overrides) {
+  return parse_graph<ParseOptions>(text, file_name, {.overrides = overrides});
+}
+
+template <>
+Graph read_graph<ParseOptions>(const std::filesystem::path &path, const ParseOptions &options) {
   InputFile file(path);
   if (file.size() > kMaxFile) throw Error(ErrorCode::bad_file, file.name() + ": the file is larger than 4 MB");
   std::string text(static_cast<std::size_t>(file.size()), '\0');
   file.read_exactly(std::as_writable_bytes(std::span(text)));
-  return parse_graph(text, file.name(), overrides);
+  return parse_graph<ParseOptions>(text, file.name(), options);
+}
+
+Graph read_graph(const std::filesystem::path &path, const std::map<std::string, std::string> &overrides) {
+  return read_graph<ParseOptions>(path, {.overrides = overrides});
 }
 
 }  // namespace sluice

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The text of a graph file as statements: lines checked and cut into tokens, blocks expanded. What the statements mean
-// is graph_file.cpp's matter.
+// The text of graph files: lines checked and cut into tokens, names, keys, and where reading is. What stands in braces
+// is graph_scope.h, blocks and loops are graph_statements.h, the statements themselves graph_file.h.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -14,28 +14,27 @@
 
 namespace sluice {
 
+constexpr std::size_t kMaxGraphLine = 64u << 10;  // bytes, also after expansion
+
 // Where reading is, for messages: "file:line: subject: message (block 'b', used at line n)".
 struct GraphPosition {
   std::string file;
   int line = 0;
   std::string subject;  // "node 'x'"; may be empty
-  std::string trail;    // for a line of a block: where the block was used
+  std::string trail;    // for a line that was expanded: what it came from
 
   [[noreturn]] void fail(const std::string &message, ErrorCode code = ErrorCode::bad_file) const;
 };
 
-struct GraphStatement {
-  std::vector<std::string> tokens;  // never empty
-  std::string text;                 // the line without comment and outer blanks; empty in a block
-  bool in_block = false;
-};
-
-// Calls `run` for every statement in order, blocks expanded, with `position` at it; `block`, `end`, `use` are consumed.
-void for_each_statement(std::string_view text, GraphPosition &position,
-                        const std::function<void(const GraphStatement &)> &run);
+// Calls `run` with the tokens and the text (without comment and outer blanks) of every line that is not empty, with
+// `position` at it.
+void for_each_line(std::string_view text, GraphPosition &position,
+                   const std::function<void(const std::vector<std::string> &, const std::string &)> &run);
 
 bool is_graph_name(std::string_view s);  // [A-Za-z_][A-Za-z0-9_.]*
 bool is_graph_key(std::string_view s);   // [a-z][a-z0-9_]*
+
+std::vector<std::string> split_at(const std::string &text, char separator);  // "a,,b" -> a, "", b
 
 // The name after the first token; it becomes the subject: "<what> 'name'".
 std::string take_name(const std::vector<std::string> &tokens, const std::string &what, GraphPosition &position);

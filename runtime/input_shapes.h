@@ -11,13 +11,14 @@
 
 namespace sluice {
 
-// Extents c x y n of every graph input, heights and widths padded to the model's multiple, given n c h w shapes of
-// those that a caller has. Equal symbols must have equal extents; a batch of 1 serves any batch. Errors name input and
-// axis.
+// Extents (innermost first) of every graph input, heights and widths of pictures padded to the model's multiple, given
+// the n c h w shapes of those that a caller has. Equal symbols must have equal extents; a batch of 1 serves any batch.
+// Errors name input and axis.
 std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph,
                                                            const std::map<std::string, std::vector<int64_t>> &shapes);
 
-// The first of the graph's inputs that is given; its height and width are the picture's. Error for an unknown name.
+// The first of the graph's inputs that is given, a picture (n c h w) if there is one: its height and width are the
+// picture's. Error for an unknown name.
 std::string first_given_input(const Graph &graph, const TensorMap &inputs);
 
 }  // namespace sluice

@@ -8,6 +8,13 @@
 
 namespace sluice {
 
+std::vector<const SchemaPort *> LayerSchema::stored() const {
+  std::vector<const SchemaPort *> ports;
+  for (const SchemaPort &port : parameters) ports.push_back(&port);
+  for (const SchemaPort &port : state) ports.push_back(&port);
+  return ports;
+}
+
 const LayerSchema &KernelTable::schema(const std::string &layer) const {
   const auto found = schemas_.find(layer);
   if (found != schemas_.end()) return found->second;

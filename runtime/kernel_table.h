@@ -16,14 +16,19 @@ struct SchemaAxis {
   std::string name, extent;  // extent: an expression, for parameters only
 };
 
+// See struct Port in generators/layer.h.
 struct SchemaPort {
   std::string name;
   std::vector<SchemaAxis> axes;  // innermost first
   bool differentiable = true;
-  std::string when;  // exists only if this attribute is `true`; empty: always
+  std::string when;  // exists only then: "attribute=value|value" or "attribute!=value"; empty: always
+  float neutral = 0;
+  std::string renamed_when, renamed;
+  bool optional = false, batch_as_row = false, whole = false;
+  std::string norm_name;
 };
 
-enum class AttributeKind { variant, shape, integer, real, note };
+enum class AttributeKind { variant, derived, shape, groups, integer, real, note };
 
 struct SchemaAttribute {
   std::string name;
@@ -31,13 +36,18 @@ struct SchemaAttribute {
   std::string fallback;                                    // empty: none
   std::vector<std::string> parts;                          // what it sets, in the order of a list value
   std::vector<std::pair<std::string, std::string>> words;  // value word -> the argument it sets to 1
-  std::vector<std::string> built;                          // values a variant may take
+  std::vector<std::string> built;                          // values a variant may take; "a+b": one kernel for both
 };
 
 struct LayerSchema {
   std::string layer, summary;
-  std::vector<SchemaPort> inputs, parameters, outputs;
+  std::vector<SchemaPort> inputs, parameters, state, outputs;
   std::vector<SchemaAttribute> attributes;
+  std::string update_when;  // conditions (";" is or) under which a run changes the state; "after ...": when it has run
+  bool any_rank = false;    // takes n c l and n c t h w like n c h w
+  std::string macs = {};    // multiply-adds of a call, an expression over attributes and axes ("output.c*output.x")
+
+  std::vector<const SchemaPort *> stored() const;  // parameters, then state
 };
 
 struct Kernel {
@@ -51,9 +61,12 @@ class KernelTable {
  public:
   void add_schema(const LayerSchema &schema) { schemas_[schema.layer] = schema; }
   void add(const Kernel &kernel) { kernels_.push_back(kernel); }
+  // Ops that are made of others: text of generators/<op>.graph.
+  void add_composite(const std::string &op, const std::string &text) { composites_[op] = text; }
 
   const std::map<std::string, LayerSchema> &schemas() const { return schemas_; }
   const std::vector<Kernel> &kernels() const { return kernels_; }
+  const std::map<std::string, std::string> &composites() const { return composites_; }
 
   // Error not_found, naming what exists.
   const LayerSchema &schema(const std::string &layer) const;
@@ -66,6 +79,7 @@ class KernelTable {
 
  private:
   std::map<std::string, LayerSchema> schemas_;
+  std::map<std::string, std::string> composites_;
   std::vector<Kernel> kernels_;
 };
 

@@ -6,6 +6,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <sstream>
 
 #include "runtime/expression.h"
 #include "weights_io/error.h"
@@ -23,6 +25,13 @@ std::vector<std::string> attribute_names(const LayerSchema &schema) {
 std::string canonical(const std::string &text) {
   const auto integer = as_integer(text);
   return integer ? std::to_string(*integer) : text;
+}
+
+std::vector<std::string> split(const std::string &text, char separator) {
+  std::vector<std::string> items;
+  std::istringstream stream(text);
+  for (std::string item; std::getline(stream, item, separator);) items.push_back(item);
+  return items;
 }
 
 }  // namespace
@@ -48,17 +57,40 @@ LayerNode::LayerNode(const Graph &graph, const Node &node, const KernelTable &ta
     }
   }
   for (const SchemaAttribute &attribute : schema_->attributes) {
+    if (attribute.kind == AttributeKind::derived) continue;
     const auto said = node.attributes.find(attribute.name);
     read_attribute(attribute, said == node.attributes.end() ? nullptr : &said->second);
   }
+  for (const SchemaAttribute &attribute : schema_->attributes) {
+    if (attribute.kind == AttributeKind::derived) derive(attribute);
+  }
+  const std::vector<const SchemaPort *> all = schema_->stored();
+  const bool has_norm =
+      std::any_of(all.begin(), all.end(), [](const SchemaPort *port) { return !port->norm_name.empty(); });
+  if (!node.norm_weights.empty() && !has_norm)
+    throw Error(ErrorCode::bad_file,
+                fmt::format("{}: {} has no norm that norm_weights could name", location_, node.op));
+  for (const auto &[port, name] : node.renamed) {
+    const bool known = std::any_of(all.begin(), all.end(), [&](const SchemaPort *one) { return one->name == port; });
+    if (!known)
+      throw Error(ErrorCode::bad_file, fmt::format("{}: {} has no parameter '{}' to rename", location_, node.op, port));
+  }
+  if (groups() > 1 && words_.count("spectral_norm") != 0 && words_.at("spectral_norm") != "none")
+    throw Error(ErrorCode::not_found, location_ + ": a spectral norm over groups is not built");
   kernel("forward");
 }
 
 void LayerNode::check_ports() const {
-  if (node_->inputs.size() != schema_->inputs.size() || node_->outputs.size() != schema_->outputs.size()) {
-    throw Error(ErrorCode::bad_file, fmt::format("{}: {} reads {} and makes {} tensors, got {} and {}", location_,
-                                                 node_->op, schema_->inputs.size(), schema_->outputs.size(),
-                                                 node_->inputs.size(), node_->outputs.size()));
+  const auto required = std::count_if(schema_->inputs.begin(), schema_->inputs.end(),
+                                      [](const SchemaPort &port) { return !port.optional; });
+  const size_t inputs = node_->inputs.size(), outputs = node_->outputs.size();
+  if (inputs < static_cast<size_t>(required) || inputs > schema_->inputs.size() || outputs == 0 ||
+      outputs > schema_->outputs.size()) {
+    throw Error(
+        ErrorCode::bad_file,
+        fmt::format("{}: {} reads {}{} and makes {} tensors, got {} and {}", location_, node_->op,
+                    static_cast<size_t>(required) == schema_->inputs.size() ? "" : fmt::format("{} to ", required),
+                    schema_->inputs.size(), schema_->outputs.size(), inputs, outputs));
   }
 }
 
@@ -68,24 +100,40 @@ void LayerNode::read_attribute(const SchemaAttribute &attribute, const Attribute
     value = *said;
   } else if (!attribute.fallback.empty()) {
     value.items = {attribute.fallback};
-  } else if (attribute.kind == AttributeKind::shape) {
-    return;  // the weights tell
+  } else if (attribute.kind == AttributeKind::shape || attribute.kind == AttributeKind::note) {
+    return;  // the weights tell, or nobody needs to know
   } else {
     throw Error(ErrorCode::bad_file, fmt::format("{}: attribute '{}' is missing", location_, attribute.name));
   }
+  if (attribute.kind == AttributeKind::variant || attribute.kind == AttributeKind::note) {
+    return read_variant(attribute, canonical(value.collapse().text()));
+  }
+  read_numbers(attribute, value);
+}
+
+// A word that is built alone selects its kernel; one that shares a kernel is told to it by number, <name>_kind.
+void LayerNode::read_variant(const SchemaAttribute &attribute, const std::string &word) {
+  words_[attribute.name] = values_[attribute.name] = word;
+  if (attribute.built.empty()) return;
+  std::string known;
+  for (const std::string &built : attribute.built) {
+    const std::vector<std::string> words = split(built, '+');
+    for (size_t i = 0; i < words.size(); i++) {
+      known += " " + words[i];
+      if (words[i] != word) continue;
+      values_[attribute.name] = built;
+      values_[attribute.name + "_kind"] = words.size() == 1 ? "0" : std::to_string(i);
+      return;
+    }
+  }
+  throw Error(ErrorCode::not_found,
+              fmt::format("{}: {}={} is not built; built:{}", location_, attribute.name, word, known));
+}
+
+void LayerNode::read_numbers(const SchemaAttribute &attribute, const AttributeValue &value) {
   for (const auto &[word, argument] : attribute.words) values_[argument] = value.text() == word ? "1" : "0";
   const bool is_word = std::any_of(attribute.words.begin(), attribute.words.end(),
                                    [&](const auto &w) { return w.first == value.text(); });
-  if (attribute.kind == AttributeKind::variant || attribute.kind == AttributeKind::note) {
-    const std::string text = canonical(value.collapse().text());
-    if (!attribute.built.empty() &&
-        std::find(attribute.built.begin(), attribute.built.end(), text) == attribute.built.end()) {
-      throw Error(ErrorCode::not_found, fmt::format("{}: {}={} is not built; built: {}", location_, attribute.name,
-                                                    text, fmt::join(attribute.built, " ")));
-    }
-    values_[attribute.name] = text;
-    return;
-  }
   if (value.items.size() != 1 && value.items.size() != attribute.parts.size()) {
     throw Error(ErrorCode::bad_file,
                 fmt::format("{}: attribute '{}' takes 1 or {} values ({}), got '{}'", location_, attribute.name,
@@ -103,6 +151,62 @@ void LayerNode::read_attribute(const SchemaAttribute &attribute, const Attribute
     }
     values_[attribute.parts[i]] = text;
   }
+}
+
+// "plain: stride=1 padding_mode=zeros; other:": the first alternative whose conditions hold.
+void LayerNode::derive(const SchemaAttribute &attribute) {
+  for (const std::string &alternative : split(attribute.fallback, ';')) {
+    std::istringstream words(alternative);
+    std::string name, condition;
+    words >> name;
+    bool fits = true;
+    while (words >> condition) fits = fits && holds(condition);
+    if (!fits) continue;
+    values_[attribute.name] = words_[attribute.name] = name.substr(0, name.size() - 1);
+    return;
+  }
+}
+
+bool LayerNode::holds(const std::string &conditions) const {
+  const std::vector<std::string> all = split(conditions, ' ');
+  return std::all_of(all.begin(), all.end(), [&](const std::string &one) { return one.empty() || holds_one(one); });
+}
+
+StateUpdate LayerNode::updates_state() const {
+  constexpr std::string_view kAfter = "after ";
+  for (const std::string &alternative : split(schema_->update_when, ';')) {
+    const std::string text = alternative.substr(std::min(alternative.find_first_not_of(' '), alternative.size()));
+    const bool after = text.starts_with(kAfter);
+    if (holds(after ? text.substr(kAfter.size()) : text)) return after ? StateUpdate::after : StateUpdate::before;
+  }
+  return StateUpdate::none;
+}
+
+bool LayerNode::holds_one(const std::string &condition) const {
+  const size_t equals = condition.find('=');
+  const bool negated = condition[equals - 1] == '!';
+  const std::string name = condition.substr(0, negated ? equals - 1 : equals);
+  const std::vector<std::string> wanted = split(condition.substr(equals + 1), '|');
+  std::vector<std::string> names{name};
+  for (const SchemaAttribute &attribute : schema_->attributes) {
+    if (attribute.name == name && !attribute.parts.empty()) names = attribute.parts;
+  }
+  const bool all = std::all_of(names.begin(), names.end(), [&](const std::string &part) {
+    const auto word = words_.find(part), number = values_.find(part);
+    const std::string text = word != words_.end()      ? word->second
+                             : number != values_.end() ? canonical(number->second)
+                                                       : std::string();
+    return std::find(wanted.begin(), wanted.end(), text) != wanted.end();
+  });
+  return all != negated;
+}
+
+int64_t LayerNode::groups() const {
+  for (const SchemaAttribute &attribute : schema_->attributes) {
+    if (attribute.kind == AttributeKind::groups)
+      return std::max<int64_t>(as_integer(values_.at(attribute.name)).value_or(1), 1);
+  }
+  return 1;
 }
 
 std::string LayerNode::describe_variant(const std::string &direction) const {
@@ -127,31 +231,53 @@ const Kernel &LayerNode::kernel(const std::string &direction, const std::map<std
 std::vector<const SchemaPort *> LayerNode::parameters() const {
   std::vector<const SchemaPort *> ports;
   for (const SchemaPort &port : schema_->parameters) {
-    const auto condition = values_.find(port.when);
-    if (port.when.empty() || condition == values_.end() || condition->second == "true" || condition->second == "1")
-      ports.push_back(&port);
+    if (holds(port.when)) ports.push_back(&port);
   }
   return ports;
+}
+
+std::vector<const SchemaPort *> LayerNode::stored() const {
+  std::vector<const SchemaPort *> ports = schema_->stored();
+  ports.erase(std::remove_if(ports.begin(), ports.end(), [&](const SchemaPort *port) { return !holds(port->when); }),
+              ports.end());
+  return ports;
+}
+
+std::string LayerNode::weight_name(const SchemaPort &port) const {
+  if (const auto other = node_->renamed.find(port.name); other != node_->renamed.end())
+    return node_->weights + other->second;
+  if (!port.norm_name.empty() && !node_->norm_weights.empty()) return node_->norm_weights + port.norm_name;
+  const bool renamed = !port.renamed.empty() && holds(port.renamed_when);
+  return node_->weights + (renamed ? port.renamed : port.name);
 }
 
 void LayerNode::infer_from(const TensorMap &weights) {
   for (const SchemaPort *port : parameters()) {
     const auto weight = weights.find(weight_name(*port));
-    if (weight == weights.end() || weight->second.shape.size() != port->axes.size()) continue;
+    if (weight == weights.end()) continue;
+    const auto extents = stored_extents(*port, weight->second.shape);
+    if (!extents) continue;
     for (size_t d = 0; d < port->axes.size(); d++) {
-      const std::string &name = port->axes[d].extent;
+      constexpr std::string_view kOfGroup = "/groups";
+      std::string name = port->axes[d].extent;
+      const bool of_group = name.ends_with(kOfGroup);
+      if (of_group) name.resize(name.size() - kOfGroup.size());
+      const auto factor = as_integer(name.substr(0, name.find('*')));  // of "2*channels"
+      if (factor) name.erase(0, name.find('*') + 1);
       const bool plain =
           std::any_of(schema_->attributes.begin(), schema_->attributes.end(), [&](const SchemaAttribute &attribute) {
             return std::find(attribute.parts.begin(), attribute.parts.end(), name) != attribute.parts.end();
           });
-      if (plain && values_.count(name) == 0)
-        values_[name] = std::to_string(weight->second.shape[port->axes.size() - 1 - d]);
+      const int64_t times = of_group ? groups() : 1, parts = factor.value_or(1);
+      if (plain && values_.count(name) == 0 && (*extents)[d] % parts == 0)
+        values_[name] = std::to_string((*extents)[d] / parts * times);
     }
   }
 }
 
-std::optional<Extents> LayerNode::parameter_extents(const SchemaPort &port,
-                                                    const std::map<std::string, Extents> &inputs) const {
+// nullopt: an input it depends on, or an attribute, is not known.
+std::optional<int64_t> LayerNode::axis_extent(const SchemaAxis &axis,
+                                              const std::map<std::string, Extents> &inputs) const {
   bool known = true;
   const auto lookup = [&](const std::string &name) -> std::optional<std::string> {
     const auto value = values_.find(name);
@@ -160,22 +286,74 @@ std::optional<Extents> LayerNode::parameter_extents(const SchemaPort &port,
       const auto extents = inputs.find(input.name);
       for (size_t d = 0; d < input.axes.size(); d++) {
         if (name != input.name + "." + input.axes[d].name) continue;
-        if (extents != inputs.end()) return std::to_string(extents->second[d]);
+        if (extents != inputs.end()) return std::to_string(extents->second.at(d));
       }
     }
     known = false;
-    return "1";
+    return "0";
   };
+  const auto extent = as_integer(evaluate(axis.extent, lookup));
+  if (!known) return std::nullopt;
+  if (extent && *extent > 0) return extent;
+  throw Error(ErrorCode::bad_file, fmt::format("{}: {} is not a positive whole number", location_, axis.extent));
+}
+
+// The expression is about one call; a node with groups is so many calls on slices of the channels. Ports that the node
+// leaves out count as empty.
+int64_t LayerNode::macs(const std::map<std::string, Extents> &inputs,
+                        const std::map<std::string, Extents> &outputs) const {
+  if (schema_->macs.empty()) return 0;
+  std::map<std::string, std::string> names = values_;
+  const auto add = [&](const std::vector<SchemaPort> &ports, const std::map<std::string, Extents> &given) {
+    for (const SchemaPort &port : ports) {
+      const auto extents = given.find(port.name);
+      for (size_t d = 0; d < port.axes.size(); d++) {
+        const int64_t whole = extents == given.end() ? 0 : extents->second.at(d);
+        const bool cut = d == 0 && groups() > 1 && !port.whole;
+        names[port.name + "." + port.axes[d].name] = std::to_string(cut ? whole / groups() : whole);
+      }
+    }
+  };
+  add(schema_->inputs, inputs);
+  add(schema_->outputs, outputs);
+  try {
+    const std::string count = evaluate(schema_->macs, [&](const std::string &name) -> std::optional<std::string> {
+      const auto found = names.find(name);
+      return found == names.end() ? std::nullopt : std::optional(found->second);
+    });
+    return groups() * static_cast<int64_t>(std::llround(as_number(count).value_or(0)));
+  } catch (const Error &error) {
+    throw Error(error.code(), fmt::format("{}: multiply-adds: {}", where_, error.what()));
+  }
+}
+
+std::optional<Extents> LayerNode::parameter_extents(const SchemaPort &port,
+                                                    const std::map<std::string, Extents> &inputs) const {
   Extents extents;
   for (const SchemaAxis &axis : port.axes) {
-    const auto extent = as_integer(evaluate(axis.extent, lookup));
-    if (!known) return std::nullopt;
-    if (!extent || *extent <= 0)
-      throw Error(ErrorCode::bad_file,
-                  fmt::format("{}: {} of {} is not a positive number", location_, axis.extent, port.name));
+    const auto extent = axis_extent(axis, inputs);
+    if (!extent) return std::nullopt;
     extents.push_back(*extent);
   }
   return extents;
+}
+
+std::optional<Extents> LayerNode::stored_extents(const SchemaPort &port, const std::vector<int64_t> &shape) const {
+  const size_t axes = port.axes.size(), rank = shape.size();
+  if (rank > axes) return std::nullopt;
+  Extents extents;
+  size_t used = 0;
+  for (size_t d = 0; d < axes; d++) {
+    const bool spare = axes - d > rank - used;  // more axes left than the file has
+    if (spare && axis_extent(port.axes[d], {}) == 1) {
+      extents.push_back(1);
+    } else if (used < rank) {
+      extents.push_back(shape[rank - 1 - used++]);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return used == rank ? std::optional(extents) : std::nullopt;
 }
 
 void LayerNode::bind_scalars(KernelCall &call) const {

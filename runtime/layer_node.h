@@ -9,11 +9,12 @@
 #include "runtime/graph.h"
 #include "runtime/kernel_call.h"
 #include "runtime/kernel_table.h"
+#include "runtime/port_view.h"
 #include "weights_io/tensor.h"
 
 namespace sluice {
 
-using Extents = std::vector<int64_t>;  // innermost first
+enum class StateUpdate { none, before, after };
 
 class LayerNode {
  public:
@@ -27,30 +28,49 @@ class LayerNode {
   const std::string &device() const { return device_; }
   // `more`: values besides the node's own that the kernel must be built for (stage=...).
   const Kernel &kernel(const std::string &direction, const std::map<std::string, std::string> &more = {}) const;
+  // Do all of "attribute=value|value" and "attribute!=value", between blanks, hold for this node?
+  bool holds(const std::string &conditions) const;
+  // Whether a run changes the node's state, and whether the run itself computes with what it was before.
+  StateUpdate updates_state() const;
+  // The node is so many calls on equal slices of the channels.
+  int64_t groups() const;
 
-  // Parameters this node has (a `bias=false` node has no bias), and the name of one in a weights file.
+  // Parameters (and state) this node has: a `bias=false` node has no bias.
   std::vector<const SchemaPort *> parameters() const;
-  std::string weight_name(const SchemaPort &port) const { return node_->name + "." + port.name; }
+  std::vector<const SchemaPort *> stored() const;
+  std::string weight_name(const SchemaPort &port) const;  // in a weights file
 
   // Fills attributes that were not said (channels) from the shapes of the weights at hand.
   void infer_from(const TensorMap &weights);
   // Extents a parameter should have. `inputs`: extents of the input ports, where known; nullopt where they are needed
   // but not known.
   std::optional<Extents> parameter_extents(const SchemaPort &port, const std::map<std::string, Extents> &inputs) const;
+  // Multiply-adds of the node, those of all groups together. Extents by port, as the ports see them
+  // (runtime/port_view.h).
+  int64_t macs(const std::map<std::string, Extents> &inputs, const std::map<std::string, Extents> &outputs) const;
+  // A stored shape as extents of the port: axes of extent 1 may be missing in the file (a linear layer's weight [o i]).
+  // nullopt when it can't be.
+  std::optional<Extents> stored_extents(const SchemaPort &port, const std::vector<int64_t> &shape) const;
 
   // Sets every scalar argument the kernel has.
   void bind_scalars(KernelCall &call) const;
 
  private:
+  bool holds_one(const std::string &condition) const;
   void read_attribute(const SchemaAttribute &attribute, const AttributeValue *said);
+  void read_variant(const SchemaAttribute &attribute, const std::string &word);
+  void read_numbers(const SchemaAttribute &attribute, const AttributeValue &value);
+  void derive(const SchemaAttribute &attribute);
   void check_ports() const;
   std::string describe_variant(const std::string &direction) const;
+  std::optional<int64_t> axis_extent(const SchemaAxis &axis, const std::map<std::string, Extents> &inputs) const;
 
   const Node *node_;
   const LayerSchema *schema_;
   const KernelTable *table_;
   std::string where_, location_, device_;
   std::map<std::string, std::string> values_;  // by attribute name and by part
+  std::map<std::string, std::string> words_;   // of variants: what the node says, where values_ has what is built
 };
 
 }  // namespace sluice

@@ -12,6 +12,8 @@
 
 #include "runtime/graph_file.h"
 #include "runtime/input_shapes.h"
+#include "runtime/layer_call.h"
+#include "runtime/structural.h"
 #include "runtime/tensor_layout.h"
 #include "weights_io/error.h"
 #include "weights_io/safetensors.h"
@@ -30,7 +32,14 @@ std::map<std::string, std::string> parameters_of(const Archive &archive, std::ma
 
 int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
-std::vector<int64_t> file_shape(const Extents &extents) { return {extents.rbegin(), extents.rend()}; }
+// Shape of a parameter in a file.
+std::vector<int64_t> parameter_shape(const Extents &extents) { return {extents.rbegin(), extents.rend()}; }
+
+// [o i] for [o i 1 1]: axes of one element may be missing in a file.
+bool same_shape(const LayerNode &layer, const SchemaPort &port, const Extents &extents,
+                const std::vector<int64_t> &shape) {
+  return layer.stored_extents(port, shape) == extents;
+}
 
 struct FreeMemory {
   void operator()(float *memory) const { std::free(memory); }
@@ -50,8 +59,12 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, con
   Archive archive = weights.empty() ? Archive{} : read_safetensors(weights);
   LoadOptions with_parameters = options;
   with_parameters.parameters = parameters_of(archive, options.parameters);
-  return std::make_shared<const Model>(read_graph(graph, with_parameters.parameters), std::move(archive.tensors),
-                                       with_parameters);
+  ParseOptions parse;
+  parse.overrides = with_parameters.parameters;
+  parse.mode = options.mode;
+  const KernelTable &table = options.table != nullptr ? *options.table : KernelTable::linked();
+  parse.composites = &table.composites();
+  return std::make_shared<const Model>(read_graph(graph, parse), std::move(archive.tensors), with_parameters);
 }
 
 Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
@@ -59,24 +72,30 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
   prepare_kernels();
   const KernelTable &table = options.table != nullptr ? *options.table : KernelTable::linked();
   for (const Node &node : graph_.nodes) {
-    if (node.op != "concat") layers_.emplace_back(graph_, node, table, options.device);
+    if (!is_structural(node.op)) layers_.emplace_back(graph_, node, table, options.device);
   }
   for (auto &entry : weights_) entry.second = to_f32(entry.second);
   for (LayerNode &layer : layers_) layer.infer_from(weights_);
   check_weights();
-  for (const LayerNode &layer : layers_) pack(layer);
+  for (const LayerNode &layer : layers_) {
+    if (layer.schema().parameters.empty()) continue;
+    add_neutral(layer);
+    const auto &packed = packed_[layer.node().name] = pack(layer, {});
+    for (const auto &group : packed) {
+      for (const Packed &port : group) packed_bytes_ += static_cast<int64_t>(port.values.size() * sizeof(float));
+    }
+  }
 }
 
 // A plan at some picture size, to know the channels of every tensor; none where the graph leaves channels open or its
 // layers need another size. What is wrong then shows when a real input comes.
-std::unique_ptr<ExecutionPlan> Model::nominal_plan() const {
-  constexpr int64_t kNominal = 64;
+std::unique_ptr<ExecutionPlan> Model::nominal_plan(int64_t size) const {
   std::map<std::string, std::vector<int64_t>> shapes;
   for (const GraphInput &input : graph_.inputs) {
-    if (input.shape.size() != 4 || !input.shape[1].symbol.empty()) return nullptr;
+    if (input.shape.size() > 1 && !input.shape[1].symbol.empty()) return nullptr;
     for (const Dimension &dimension : input.shape) {
       const bool batch = shapes[input.name].empty();
-      shapes[input.name].push_back(!dimension.symbol.empty() ? (batch ? 1 : kNominal) : dimension.extent);
+      shapes[input.name].push_back(!dimension.symbol.empty() ? (batch ? 1 : size) : dimension.extent);
     }
   }
   try {
@@ -89,14 +108,16 @@ std::unique_ptr<ExecutionPlan> Model::nominal_plan() const {
 // Weights whose shape is not the one the graph asks for, given the channels of the layer's inputs where they are known.
 std::string Model::misshapen(const LayerNode &layer, const std::map<std::string, Extents> &inputs) const {
   std::string report;
-  for (const SchemaPort *port : layer.parameters()) {
+  for (const SchemaPort *port : layer.stored()) {
     const auto found = weights_.find(layer.weight_name(*port));
     if (found == weights_.end()) continue;
     const auto extents = layer.parameter_extents(*port, inputs);
-    const bool rank_fits = found->second.shape.size() == port->axes.size();
-    if (rank_fits && (!extents || file_shape(*extents) == found->second.shape)) continue;
+    if (extents ? same_shape(layer, *port, *extents, found->second.shape)
+                : layer.stored_extents(*port, found->second.shape).has_value()) {
+      continue;
+    }
     const std::string expected =
-        extents ? shape_text(file_shape(*extents)) : fmt::format("{} dimensions", port->axes.size());
+        extents ? shape_text(parameter_shape(*extents)) : fmt::format("{} dimensions", port->axes.size());
     report += fmt::format(" {} (expected {}, got {})", found->first, expected, shape_text(found->second.shape));
   }
   return report;
@@ -104,22 +125,24 @@ std::string Model::misshapen(const LayerNode &layer, const std::map<std::string,
 
 // Names and shapes in one report.
 void Model::check_weights() const {
-  const std::unique_ptr<ExecutionPlan> plan = nominal_plan();
-  std::set<std::string> expected;
-  std::string missing, unexpected, wrong;
+  // Two sizes: a shape that follows from the size of the input can only be judged when an input comes.
+  const std::unique_ptr<ExecutionPlan> plan = nominal_plan(64), other = nominal_plan(128);
+  std::set<std::string> expected, missing;
+  std::string unexpected, wrong;
   for (const LayerNode &layer : layers_) {
-    for (const SchemaPort *port : layer.parameters()) {
+    for (const SchemaPort *port : layer.stored()) {
       const std::string name = layer.weight_name(*port);
       expected.insert(name);
-      if (weights_.count(name) == 0) missing += " " + name;
+      if (weights_.count(name) == 0) missing.insert(name);
     }
-    wrong += misshapen(layer, plan ? plan->inputs_of(layer) : std::map<std::string, Extents>());
+    const std::string one = misshapen(layer, plan && other ? plan->inputs_of(layer) : std::map<std::string, Extents>());
+    if (!plan || !other || one == misshapen(layer, other->inputs_of(layer))) wrong += one;
   }
   for (const auto &entry : weights_) {
     if (expected.count(entry.first) == 0) unexpected += " " + entry.first;
   }
   std::string report;
-  if (!missing.empty()) report += "; missing:" + missing;
+  if (!missing.empty()) report += fmt::format("; missing: {}", fmt::join(missing, " "));
   if (!unexpected.empty()) report += "; unexpected:" + unexpected;
   if (!wrong.empty()) report += "; misshapen:" + wrong;
   if (!report.empty()) {
@@ -127,36 +150,47 @@ void Model::check_weights() const {
   }
 }
 
-BufferView Model::parameter(const LayerNode &layer, const SchemaPort &port) const {
+BufferView Model::parameter(const LayerNode &layer, const SchemaPort &port, const TensorMap &state) const {
   const std::string name = layer.weight_name(port);
-  const auto weight = weights_.find(name);
-  if (weight != weights_.end()) {
+  for (const TensorMap *tensors : {&state, &weights_}) {
+    const auto weight = tensors->find(name);
+    if (weight == tensors->end() || !layer.holds(port.when)) continue;
     return BufferView(const_cast<float *>(weight->second.f32()),
-                      {weight->second.shape.rbegin(), weight->second.shape.rend()});
+                      layer.stored_extents(port, weight->second.shape).value());
   }
-  const auto &[extents, values] = zeros_.at(name);
+  const auto &[extents, values] = neutral_.at(layer.node().name + "." + port.name);
   return BufferView(const_cast<float *>(values.data()), extents);
 }
 
-void Model::pack(const LayerNode &layer) {
-  if (layer.schema().parameters.empty()) return;
-  for (const SchemaPort &port : layer.schema().parameters) {
-    if (weights_.count(layer.weight_name(port)) != 0) continue;
-    const auto extents = layer.parameter_extents(port, {});
-    if (!extents)
-      throw Error(ErrorCode::bad_file, fmt::format("{}: the shape of {} is not known", layer.where(), port.name));
-    zeros_[layer.weight_name(port)] = {
-        *extents, std::vector<float>(static_cast<size_t>(BufferView(nullptr, *extents).elements()))};
+// Values for the parameters a node could have and has not.
+void Model::add_neutral(const LayerNode &layer) {
+  for (const SchemaPort *port : layer.schema().stored()) {
+    if (layer.holds(port->when)) continue;
+    const Extents extents = layer.parameter_extents(*port, {}).value_or(Extents(port->axes.size(), 1));
+    neutral_[layer.node().name + "." + port->name] = {
+        extents, std::vector<float>(static_cast<size_t>(BufferView(nullptr, extents).elements()), port->neutral)};
   }
-  KernelCall call(layer.kernel("pack"), layer.where());
-  for (const SchemaPort &port : layer.schema().parameters) call.bind(port.name, parameter(layer, port));
-  auto &packed = packed_[layer.node().name];
-  for (const auto &[name, extents] : call.query()) {
-    packed.push_back({name, extents, std::vector<float>(static_cast<size_t>(BufferView(nullptr, extents).elements()))});
-    packed_bytes_ += static_cast<int64_t>(packed.back().values.size() * sizeof(float));
+}
+
+std::vector<std::vector<Model::Packed>> Model::pack(const LayerNode &layer, const TensorMap &state) const {
+  std::map<std::string, Extents> plain;
+  std::vector<std::vector<Packed>> groups(static_cast<size_t>(layer.groups()));
+  for (const SchemaPort *port : layer.schema().stored()) plain[port->name] = parameter(layer, *port, state).extents;
+  for (auto &group : groups) {
+    for (const auto &[name, extents] : packed_extents(layer, plain)) {
+      group.push_back(
+          {name, extents, std::vector<float>(static_cast<size_t>(BufferView(nullptr, extents).elements()))});
+    }
   }
-  for (const Packed &port : packed) call.bind(port.name, port.view());
-  call.run();
+  call_layer(layer, layer.kernel("pack"), [&](const std::string &argument, int64_t group) {
+    const SchemaPort *port = argument_port(layer.schema(), argument);
+    if (port != nullptr) return parameter(layer, *port, state);
+    for (const Packed &packed : groups[static_cast<size_t>(group)]) {
+      if (packed.name == argument) return packed.view();
+    }
+    throw Error(ErrorCode::input_failed, fmt::format("{}: no packed parameter '{}'", layer.where(), argument));
+  });
+  return groups;
 }
 
 ExecutionPlan Model::plan(const std::map<std::string, Extents> &input_extents, const PlanOptions &options) const {
@@ -170,7 +204,61 @@ ExecutionPlan Model::plan(const std::map<std::string, Extents> &input_extents, c
   return plan;
 }
 
-void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &options) const {
+void Model::update_state(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state) const {
+  const LayerNode &layer = *step.layer;
+  TensorMap made;
+  call_layer(layer, layer.kernel("update"), [&](const std::string &argument, int64_t) {
+    const SchemaPort &port = *argument_port(layer.schema(), argument);
+    for (size_t i = 0; i < step.inputs.size(); i++) {
+      if (&layer.schema().inputs[i] == &port) return plan.view(step.inputs[i], arena);
+    }
+    const BufferView now = parameter(layer, port, state);
+    if (argument == port.name) return now;
+    StoredTensor &next = made[argument];
+    next = StoredTensor::of_f32(parameter_shape(now.extents));
+    return BufferView(next.f32(), now.extents);
+  });
+  for (const SchemaPort *port : layer.stored()) {
+    const auto next = made.find("new_" + port->name);
+    if (next == made.end()) continue;
+    const std::string name = layer.weight_name(*port);
+    next->second.shape = weights_.at(name).shape;
+    state[name] = std::move(next->second);
+  }
+}
+
+void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
+                          TensorMap &state) const {
+  const LayerNode &layer = *step.layer;
+  const bool has_parameters = !layer.schema().parameters.empty();
+  std::vector<std::vector<Packed>> repacked;
+  const StateUpdate update = layer.updates_state();
+  if (update == StateUpdate::after && has_parameters) repacked = pack(layer, state);
+  if (update != StateUpdate::none) update_state(step, plan, arena, state);
+  if (update == StateUpdate::before && has_parameters) repacked = pack(layer, state);
+  const auto &packed = has_parameters && repacked.empty() ? packed_.at(layer.node().name) : repacked;
+  CallContext context;
+  context.cancelled = options.cancel;
+  call_layer(
+      layer, layer.kernel("forward"),
+      [&](const std::string &argument, int64_t group) {
+        const LayerSchema &schema = layer.schema();
+        for (size_t i = 0; i < schema.inputs.size(); i++) {
+          if (schema.inputs[i].name != argument) continue;
+          return i < step.inputs.size() ? plan.view(step.inputs[i], arena) : neutral_input(schema.inputs[i]);
+        }
+        for (size_t i = 0; i < step.outputs.size(); i++) {
+          if (schema.outputs[i].name == argument) return plan.view(step.outputs[i], arena);
+        }
+        for (const Packed &port : packed.at(static_cast<size_t>(group))) {
+          if (port.name == argument) return port.view();
+        }
+        throw Error(ErrorCode::input_failed, fmt::format("{}: nothing for port '{}'", layer.where(), argument));
+      },
+      &context);
+}
+
+void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &options, TensorMap &state) const {
   const int total = static_cast<int>(plan.steps().size());
   int done = 0;
   for (const PlannedStep &step : plan.steps()) {
@@ -178,31 +266,21 @@ void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &o
     if (options.cancel != nullptr && options.cancel->load())
       throw Error(ErrorCode::interrupted, fmt::format("model {}: cancelled", graph_.model));
     done++;
-    if (step.layer == nullptr) {
+    if (step.layer != nullptr) {
+      execute_layer(step, plan, arena, options, state);
+    } else if (step.node->op == "reshape") {
+      copy_reshaped(plan.view(step.inputs[0], arena), plan.view(step.outputs[0], arena));
+    } else if (step.node->op == "concat") {
       int64_t channel = 0;
       for (const int input : step.inputs) {
         const BufferView from = plan.view(input, arena);
         BufferView to = plan.view(step.outputs[0], arena);
         to.data = static_cast<float *>(to.data) + channel;
+        to.extents = from.extents;
         channel += from.extents[0];
         if (from.data != to.data) copy_view(from, to);
       }
-      continue;
     }
-    const LayerNode &layer = *step.layer;
-    KernelCall call(layer.kernel("forward"), layer.where());
-    for (size_t i = 0; i < step.inputs.size(); i++)
-      call.bind(layer.schema().inputs[i].name, plan.view(step.inputs[i], arena));
-    for (size_t i = 0; i < step.outputs.size(); i++)
-      call.bind(layer.schema().outputs[i].name, plan.view(step.outputs[i], arena));
-    const auto packed = packed_.find(layer.node().name);
-    if (packed != packed_.end()) {
-      for (const Packed &port : packed->second) call.bind(port.name, port.view());
-    }
-    layer.bind_scalars(call);
-    CallContext context;
-    context.cancelled = options.cancel;
-    call.run(&context);
   }
   if (options.progress) options.progress(total, total, "");
 }
@@ -214,14 +292,18 @@ ExecutionPlan Model::plan_for(const TensorMap &inputs, const PlanOptions &option
 }
 
 void Model::fill_inputs(const ExecutionPlan &plan, const TensorMap &inputs, float *arena) const {
-  const std::vector<int64_t> &size = inputs.at(first_given_input(graph_, inputs)).shape;
+  const std::string first = first_given_input(graph_, inputs);
+  const std::vector<int64_t> given_shape = inputs.at(first).shape;
   for (const GraphInput &input : graph_.inputs) {
     const BufferView view = plan.view(plan.tensor(input.name), arena);
     const auto given = inputs.find(input.name);
     if (given != inputs.end()) {
       fill_input(input, given->second, view);
     } else if (input.value) {
-      fill_constant(*input.value, size[3], size[2], view);
+      const bool picture = given_shape.size() == 4 && view.extents.size() == 4;
+      const BufferView whole = as_picture(view);
+      fill_constant(*input.value, picture ? given_shape[3] : whole.extents[1],
+                    picture ? given_shape[2] : whole.extents[2], view);
     } else {
       throw Error(ErrorCode::input_failed, fmt::format("model {}: input '{}' is missing", graph_.model, input.name));
     }
@@ -234,7 +316,9 @@ TensorMap Model::run(const TensorMap &inputs, const RunOptions &options) const {
   const ExecutionPlan plan = plan_for(inputs, plan_options);
   const auto arena = allocate(plan.arena_bytes(), graph_.model);
   fill_inputs(plan, inputs, arena.get());
-  execute(plan, arena.get(), options);
+  TensorMap state;
+  execute(plan, arena.get(), options, state);
+  if (options.state != nullptr) *options.state = std::move(state);
 
   const std::string first = first_given_input(graph_, inputs);
   const std::vector<int64_t> &given = inputs.at(first).shape;
@@ -242,8 +326,9 @@ TensorMap Model::run(const TensorMap &inputs, const RunOptions &options) const {
   TensorMap results;
   const auto add = [&](const std::string &name, const std::string &from) {
     const BufferView view = plan.view(plan.tensor(from), arena.get());
-    const bool whole = view.extents[1] == padded[1] && view.extents[2] == padded[2];
-    results[name] = read_output(view, whole ? given[3] : view.extents[1], whole ? given[2] : view.extents[2]);
+    const bool picture = view.extents.size() == 4 && padded.size() == 4;
+    const bool cropped = picture && view.extents[1] == padded[1] && view.extents[2] == padded[2];
+    results[name] = cropped ? read_output(view, given[3], given[2]) : read_output(view);
   };
   for (const std::string &name : options.keep) add(name, name);
   for (const GraphOutput &output : graph_.outputs) add(output.name, output.from);

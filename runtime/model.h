@@ -19,10 +19,13 @@ struct RunOptions {
   std::function<void(int done, int total, const std::string &node)>
       progress;                               // called before every node and at the end
   const std::atomic<bool> *cancel = nullptr;  // set it to stop: Error interrupted
+  // Training mode: what the run made of the state (running statistics, vectors of the spectral norm), by weight name.
+  TensorMap *state = nullptr;
 };
 
 struct LoadOptions {
   std::map<std::string, std::string> parameters;  // graph parameters (width); override those of the weights file
+  std::string mode = "eval";                      // or "train": what {mode} in the graph stands for
   std::string device = "cpu";
   const KernelTable *table = nullptr;  // default: KernelTable::linked()
 };
@@ -41,7 +44,7 @@ class Model {
   const TensorMap &weights() const { return weights_; }
   int64_t packed_bytes() const { return packed_bytes_; }
 
-  // input_extents: c x y n of every graph input, see padded_extents in runtime/input_shapes.h.
+  // input_extents: of every graph input, see padded_extents in runtime/input_shapes.h.
   ExecutionPlan plan(const std::map<std::string, Extents> &input_extents, const PlanOptions &options = {}) const;
 
   // Tensors in n c h w order, in the units of the graph's input lines. Returns outputs and kept tensors, cropped to the
@@ -51,7 +54,8 @@ class Model {
   // What run() is made of, for callers that keep the arena (the backward walk, benchmarks).
   ExecutionPlan plan_for(const TensorMap &inputs, const PlanOptions &options) const;
   void fill_inputs(const ExecutionPlan &plan, const TensorMap &inputs, float *arena) const;
-  void execute(const ExecutionPlan &plan, float *arena, const RunOptions &options) const;
+  // `state`: tensors that stand in for weights of that name; what the run changes is put there.
+  void execute(const ExecutionPlan &plan, float *arena, const RunOptions &options, TensorMap &state) const;
 
   struct Packed {
     std::string name;
@@ -59,20 +63,24 @@ class Model {
     std::vector<float> values;
     BufferView view() const { return BufferView(const_cast<float *>(values.data()), extents); }
   };
-  // Plain parameter of a node as a kernel wants it; zeros where the node has none (bias=false).
-  BufferView parameter(const LayerNode &layer, const SchemaPort &port) const;
+  // Parameter or state of a node as a kernel wants it; the port's neutral value where the node has none (bias=false).
+  BufferView parameter(const LayerNode &layer, const SchemaPort &port, const TensorMap &state = {}) const;
 
  private:
-  std::unique_ptr<ExecutionPlan> nominal_plan() const;
+  std::unique_ptr<ExecutionPlan> nominal_plan(int64_t size) const;
   std::string misshapen(const LayerNode &layer, const std::map<std::string, Extents> &inputs) const;
   void check_weights() const;
-  void pack(const LayerNode &layer);
+  void add_neutral(const LayerNode &layer);
+  std::vector<std::vector<Packed>> pack(const LayerNode &layer, const TensorMap &state) const;
+  void update_state(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state) const;
+  void execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
+                     TensorMap &state) const;
 
   Graph graph_;
   TensorMap weights_;
   std::vector<LayerNode> layers_;
-  std::map<std::string, std::vector<Packed>> packed_;                    // by node
-  std::map<std::string, std::pair<Extents, std::vector<float>>> zeros_;  // by weight name
+  std::map<std::string, std::vector<std::vector<Packed>>> packed_;         // by node; one list a group
+  std::map<std::string, std::pair<Extents, std::vector<float>>> neutral_;  // by node and port
   int64_t packed_bytes_ = 0;
 };
 

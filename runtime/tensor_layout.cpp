@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "weights_io/error.h"
@@ -17,13 +18,37 @@ float *at(const BufferView &view, int64_t c, int64_t x, int64_t y, int64_t n) {
          n * view.strides[3];
 }
 
+// A file's shape as n c h w.
+std::array<int64_t, 4> picture_shape(const std::vector<int64_t> &shape) {
+  std::array<int64_t, 4> picture{shape.empty() ? 1 : shape[0], 1, 1, 1};
+  for (size_t d = 1; d < shape.size(); d++) {
+    const size_t to = d == 1 ? 1 : d + 1 == shape.size() ? 3 : 2;
+    picture[to] *= shape[d];
+  }
+  return picture;
+}
+
+// Labels: each is one of the graph's range.
 template <typename T>
-void fill(const GraphInput &input, const StoredTensor &source, const BufferView &view) {
-  const int64_t channels = source.shape[1], height = source.shape[2], width = source.shape[3];
+void check_range(const GraphInput &input, const StoredTensor &source) {
+  const T *values = reinterpret_cast<const T *>(source.bytes.data());
+  for (int64_t i = 0; i < source.elements(); i++) {
+    const double value = static_cast<double>(values[i]);
+    if (value >= static_cast<double>(input.range->first) && value <= static_cast<double>(input.range->second)) continue;
+    throw Error(ErrorCode::input_failed, fmt::format("input '{}': {} is not in the range {} to {}", input.name, value,
+                                                     input.range->first, input.range->second));
+  }
+}
+
+template <typename T>
+void fill(const GraphInput &input, const StoredTensor &source, const BufferView &whole) {
+  const BufferView view = as_picture(whole);
+  if (input.range) check_range<T>(input, source);
+  const auto [count, channels, height, width] = picture_shape(source.shape);
   const bool edge = input.pad == "edge";
   const T *values = reinterpret_cast<const T *>(source.bytes.data());
   for (int64_t n = 0; n < view.extents[3]; n++) {
-    const T *picture = values + (source.shape[0] == 1 ? 0 : n) * channels * height * width;
+    const T *picture = values + (count == 1 ? 0 : n) * channels * height * width;
     for (int64_t y = 0; y < view.extents[2]; y++) {
       for (int64_t x = 0; x < view.extents[1]; x++) {
         const bool outside = x >= width || y >= height;
@@ -53,7 +78,8 @@ void fill_input(const GraphInput &input, const StoredTensor &source, const Buffe
   }
 }
 
-void fill_constant(float value, int64_t width, int64_t height, const BufferView &view) {
+void fill_constant(float value, int64_t width, int64_t height, const BufferView &whole) {
+  const BufferView view = as_picture(whole);
   for (int64_t n = 0; n < view.extents[3]; n++) {
     for (int64_t y = 0; y < view.extents[2]; y++) {
       for (int64_t x = 0; x < view.extents[1]; x++) {
@@ -61,6 +87,20 @@ void fill_constant(float value, int64_t width, int64_t height, const BufferView 
       }
     }
   }
+}
+
+std::vector<int64_t> file_shape(const Extents &extents) {
+  if (extents.size() < 2) return extents;
+  std::vector<int64_t> shape{extents.back(), extents[0]};
+  for (size_t d = extents.size() - 2; d >= 1; d--) shape.push_back(extents[d]);
+  return shape;
+}
+
+StoredTensor read_output(const BufferView &whole) {
+  const BufferView view = as_picture(whole);
+  StoredTensor tensor = read_output(view, view.extents[1], view.extents[2]);
+  tensor.shape = file_shape(whole.extents);
+  return tensor;
 }
 
 StoredTensor read_output(const BufferView &view, int64_t width, int64_t height) {
@@ -76,7 +116,8 @@ StoredTensor read_output(const BufferView &view, int64_t width, int64_t height) 
   return tensor;
 }
 
-void copy_view(const BufferView &from, const BufferView &to) {
+void copy_view(const BufferView &source, const BufferView &target) {
+  const BufferView from = as_picture(source), to = as_picture(target);
   const size_t pixel = static_cast<size_t>(from.extents[0]) * sizeof(float);
   for (int64_t n = 0; n < from.extents[3]; n++) {
     for (int64_t y = 0; y < from.extents[2]; y++) {

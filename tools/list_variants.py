@@ -4,7 +4,6 @@
 
 Taken from the schemas the generator executables print (every value a variant attribute lists as built, for as long as
 that is a handful), so that a graph written by a user finds its kernel.
-A combination that makes no sense is left out: a strided layer does not upsample.
 
   tools/list_variants.py BUILD_DIR [--check]
 """
@@ -16,11 +15,9 @@ HEADER = "# Written by tools/list_variants.py; one line a variant: layer and the
 
 
 def variants(schema):
-    keys = [a for a in schema["attributes"] if a["kind"] == "variant" and len(a["built"]) > 1]
+    keys = [a for a in schema["attributes"] if a["kind"] in ("variant", "derived") and len(a["built"]) > 1]
     for values in itertools.product(*(a["built"] for a in keys)):
         chosen = dict(zip((a["name"] for a in keys), values))
-        if chosen.get("stride", "1") != "1" and chosen.get("upsample", "1") != "1":
-            continue
         yield " ".join([schema["layer"]] + [f"{k}={v}" for k, v in chosen.items()])
 
 

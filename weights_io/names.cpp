@@ -7,7 +7,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -38,12 +40,12 @@ bool matches(std::string_view pattern, std::string_view text) {
 
 // The tensor with its axes reordered: axis k of the result is axis order[k] of the tensor.
 StoredTensor permuted(const StoredTensor &tensor, const std::vector<std::size_t> &order) {
-  const std::size_t rank = order.size();
+  const std::size_t rank = order.size(), source_rank = tensor.shape.size();
   std::vector<int64_t> shape(rank), step(rank);
   for (std::size_t k = 0; k < rank; ++k) {
     shape[k] = tensor.shape[order[k]];
     step[k] = 1;
-    for (std::size_t inner = order[k] + 1; inner < rank; ++inner) step[k] *= tensor.shape[inner];
+    for (std::size_t inner = order[k] + 1; inner < source_rank; ++inner) step[k] *= tensor.shape[inner];
   }
   StoredTensor result = StoredTensor::of_f32(shape);
   const float *from = tensor.f32();
@@ -80,9 +82,14 @@ StoredTensor part_of(const StoredTensor &tensor, std::size_t axis, std::size_t n
 // Why a tensor cannot be what the rule takes it for; empty when it can.
 std::string refusal(const NameRule &rule, const StoredTensor &tensor) {
   if (!is_floating(tensor.dtype)) return fmt::format("type {}, expected real numbers", name(tensor.dtype));
-  if (rule.permutation.empty()) return {};
-  if (tensor.shape.size() != rule.permutation.size()) {
-    return fmt::format("shape {}, expected {} axes", shape_text(tensor.shape), rule.permutation.size());
+  if (rule.axes == 0) return {};
+  if (tensor.shape.size() != rule.axes) {
+    return fmt::format("shape {}, expected {} axes", shape_text(tensor.shape), rule.axes);
+  }
+  for (std::size_t axis = 0; axis < rule.axes; ++axis) {
+    const bool is_kept = std::find(rule.permutation.begin(), rule.permutation.end(), axis) != rule.permutation.end();
+    if (is_kept || tensor.shape[axis] == 1) continue;
+    return fmt::format("shape {}, expected 1 along axis {}", shape_text(tensor.shape), axis);
   }
   const std::size_t axis = rule.permutation[rule.split_axis];
   if (tensor.shape[axis] % static_cast<int64_t>(rule.targets.size()) != 0) {
@@ -94,7 +101,8 @@ std::string refusal(const NameRule &rule, const StoredTensor &tensor) {
 
 void convert_tensor(const NameRule &rule, const StoredTensor &source, TensorMap &into) {
   StoredTensor tensor = to_f32(source);
-  if (!std::is_sorted(rule.permutation.begin(), rule.permutation.end())) tensor = permuted(tensor, rule.permutation);
+  const bool is_same = std::is_sorted(rule.permutation.begin(), rule.permutation.end());
+  if (!is_same || rule.permutation.size() != rule.axes) tensor = permuted(tensor, rule.permutation);
   const std::size_t parts = rule.targets.size();
   if (parts == 1) {
     into[rule.targets[0]] = std::move(tensor);
@@ -103,24 +111,62 @@ void convert_tensor(const NameRule &rule, const StoredTensor &source, TensorMap 
   for (std::size_t i = 0; i < parts; ++i) into[rule.targets[i]] = part_of(tensor, rule.split_axis, i, parts);
 }
 
-// How many names of the dialect the source has.
-std::size_t count_present(const NameDialect &dialect, const Archive &source) {
-  return static_cast<std::size_t>(std::count_if(dialect.rules.begin(), dialect.rules.end(), [&](const NameRule &rule) {
-    return source.tensors.count(rule.source) != 0;
-  }));
-}
+// Names of a dialect as a source may have them.
+struct Reading {
+  const NameDialect *dialect = nullptr;
+  std::string prefix;
 
-const NameDialect &best_dialect(const NamesFile &names, const Archive &source, const std::string &source_name) {
-  const NameDialect *best = nullptr;
-  std::size_t most = 0;
+  std::string name() const {
+    return prefix.empty() ? dialect->name : fmt::format("{} behind {}", dialect->name, in_quotes(prefix));
+  }
+  const StoredTensor *find(const std::string &name, const Archive &source) const {
+    const auto found = source.tensors.find(prefix + name);
+    return found == source.tensors.end() ? nullptr : &found->second;
+  }
+  std::size_t count_present(const Archive &source) const {
+    return static_cast<std::size_t>(
+        std::count_if(dialect->rules.begin(), dialect->rules.end(),
+                      [&](const NameRule &rule) { return find(rule.source, source) != nullptr; }));
+  }
+  // Tensors that are neither named nor to be left out.
+  std::vector<std::string> unexpected(const Archive &source) const {
+    std::set<std::string> known;
+    for (const NameRule &rule : dialect->rules) known.insert(prefix + rule.source);
+    for (const NameDuplicate &duplicate : dialect->duplicates) known.insert(prefix + duplicate.source);
+    std::vector<std::string> result;
+    for (const auto &[name, tensor] : source.tensors) {
+      if (known.count(name) == 0 && !is_ignored(name)) result.push_back(name);
+    }
+    return result;
+  }
+
+ private:
+  bool is_ignored(std::string_view name) const {
+    std::string_view rest = name;
+    if (rest.starts_with(prefix)) rest.remove_prefix(prefix.size());
+    return std::any_of(dialect->ignored.begin(), dialect->ignored.end(),
+                       [&](const std::string &pattern) { return matches(pattern, name) || matches(pattern, rest); });
+  }
+};
+
+Reading best_reading(const NamesFile &names, const Archive &source, const std::string &source_name) {
+  Reading best;
+  std::size_t most = 0, fewest = 0;  // names that are there; names missing or left over
   for (const NameDialect &dialect : names.dialects) {
-    const std::size_t present = count_present(dialect, source);
-    if (present > most || (present == most && best != nullptr && dialect.rules.size() < best->rules.size())) {
-      best = &dialect;
+    std::vector<std::string> prefixes = {""};
+    prefixes.insert(prefixes.end(), dialect.prefixes.begin(), dialect.prefixes.end());
+    for (const std::string &prefix : prefixes) {
+      const Reading reading{&dialect, prefix};
+      const std::size_t present = reading.count_present(source);
+      if (present == 0 || present < most) continue;
+      const std::size_t wrong = dialect.rules.size() - present + reading.unexpected(source).size();
+      if (present == most && wrong >= fewest) continue;
+      best = reading;
       most = present;
+      fewest = wrong;
     }
   }
-  if (best != nullptr) return *best;
+  if (best.dialect != nullptr) return best;
   std::vector<std::string> dialects;
   for (const NameDialect &dialect : names.dialects) dialects.push_back(dialect.name);
   throw Error(
@@ -132,14 +178,15 @@ const NameDialect &best_dialect(const NamesFile &names, const Archive &source, c
 }
 
 struct Problems {
-  std::vector<std::string> missing, unexpected, misshapen;
+  std::vector<std::string> missing, unexpected, misshapen, unequal;
 
-  bool empty() const { return missing.empty() && unexpected.empty() && misshapen.empty(); }
+  bool empty() const { return missing.empty() && unexpected.empty() && misshapen.empty() && unequal.empty(); }
   std::string text() const {
     std::vector<std::string> kinds;
     append("missing", missing, kinds);
     append("unexpected", unexpected, kinds);
     append("misshapen", misshapen, kinds);
+    append("unequal", unequal, kinds);
     return fmt::format("{}", fmt::join(kinds, "; "));
   }
 
@@ -155,62 +202,102 @@ struct Problems {
   }
 };
 
-void apply_rules(const NameDialect &dialect, const Archive &source, Conversion &result, Problems &problems) {
-  for (const NameRule &rule : dialect.rules) {
-    const auto found = source.tensors.find(rule.source);
-    if (found == source.tensors.end()) {
-      problems.missing.push_back(in_quotes(rule.source));
+void apply_rules(const Reading &reading, const Archive &source, Conversion &result, Problems &problems) {
+  for (const NameRule &rule : reading.dialect->rules) {
+    const StoredTensor *const found = reading.find(rule.source, source);
+    const std::string name = in_quotes(reading.prefix + rule.source);
+    if (found == nullptr) {
+      problems.missing.push_back(name);
       continue;
     }
-    std::string reason = refusal(rule, found->second);
+    std::string reason = refusal(rule, *found);
     try {
-      if (reason.empty()) convert_tensor(rule, found->second, result.tensors);
+      if (reason.empty()) convert_tensor(rule, *found, result.tensors);
     } catch (const Error &error) {  // a double beyond float32
       reason = error.what();
     }
-    if (!reason.empty()) problems.misshapen.push_back(fmt::format("{}: {}", in_quotes(rule.source), reason));
+    if (!reason.empty()) problems.misshapen.push_back(fmt::format("{}: {}", name, reason));
   }
 }
 
-void sort_out_rest(const NameDialect &dialect, const Archive &source, Conversion &result, Problems &problems) {
-  std::set<std::string_view> known;
-  for (const NameRule &rule : dialect.rules) known.insert(rule.source);
-  for (const auto &[name, tensor] : source.tensors) {
-    if (known.count(name) != 0) continue;
-    const bool ignored = std::any_of(dialect.ignored.begin(), dialect.ignored.end(),
-                                     [&, &text = name](const std::string &pattern) { return matches(pattern, text); });
-    if (ignored) {
-      ++result.ignored;
-    } else {
-      problems.unexpected.push_back(in_quotes(name));
-    }
+void sort_out_rest(const Reading &reading, const Archive &source, Conversion &result, Problems &problems) {
+  std::size_t used = 0;
+  for (const NameRule &rule : reading.dialect->rules) used += reading.find(rule.source, source) != nullptr;
+  for (const NameDuplicate &duplicate : reading.dialect->duplicates) {
+    const StoredTensor *const copy = reading.find(duplicate.source, source);
+    const StoredTensor *const original = reading.find(duplicate.original, source);
+    if (copy == nullptr || original == nullptr || *copy == *original) continue;
+    problems.unequal.push_back(fmt::format("{} is not {}", in_quotes(reading.prefix + duplicate.source),
+                                           in_quotes(reading.prefix + duplicate.original)));
   }
+  const std::vector<std::string> unexpected = reading.unexpected(source);
+  for (const std::string &name : unexpected) problems.unexpected.push_back(in_quotes(name));
+  result.ignored = source.tensors.size() - used - unexpected.size();
+}
+
+// The terms of a parameter joined; nothing where that leaves the whole numbers above 0.
+std::optional<int64_t> joined(const NameParameter &parameter, const std::vector<int64_t> &terms) {
+  int64_t value = 0;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    const int64_t term = terms[i];
+    bool overflow = false;
+    switch (parameter.terms[i].operation) {
+      case '+':
+        overflow = __builtin_add_overflow(value, term, &value);
+        break;
+      case '-':
+        overflow = __builtin_sub_overflow(value, term, &value);
+        break;
+      case '*':
+        overflow = __builtin_mul_overflow(value, term, &value);
+        break;
+      default:
+        if (term == 0 || value % term != 0) return std::nullopt;
+        value /= term;
+    }
+    if (overflow || value < 0) return std::nullopt;
+  }
+  if (parameter.is_root) {
+    const auto root = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(value))));
+    if (root > (int64_t{1} << 31) || root * root != value) return std::nullopt;
+    value = root;
+  }
+  return value > 0 ? std::optional(value) : std::nullopt;
 }
 
 std::string parameter_value(const NameParameter &parameter, const TensorMap &tensors, const std::string &source_name) {
-  const std::vector<int64_t> &shape = tensors.at(parameter.tensor).shape;
-  int64_t value = 0;
-  if (parameter.axis >= shape.size() || __builtin_mul_overflow(shape[parameter.axis], parameter.times, &value) ||
-      value % parameter.divided_by != 0) {
-    throw Error(ErrorCode::bad_file,
-                fmt::format("{}: parameter {} cannot be had from axis {} of {}, whose shape is {}", source_name,
-                            in_quotes(parameter.name), parameter.axis, in_quotes(parameter.tensor), shape_text(shape)));
+  std::vector<int64_t> terms;
+  for (const NameTerm &term : parameter.terms) {
+    if (term.tensor.empty()) {
+      terms.push_back(term.number);
+      continue;
+    }
+    const std::vector<int64_t> &shape = tensors.at(term.tensor).shape;
+    if (term.axis >= shape.size()) {
+      throw Error(ErrorCode::bad_file,
+                  fmt::format("{}: parameter {} cannot be had from axis {} of {}, whose shape is {}", source_name,
+                              in_quotes(parameter.name), term.axis, in_quotes(term.tensor), shape_text(shape)));
+    }
+    terms.push_back(shape[term.axis]);
   }
-  return std::to_string(value / parameter.divided_by);
+  const std::optional<int64_t> value = joined(parameter, terms);
+  if (value) return std::to_string(*value);
+  throw Error(ErrorCode::bad_file, fmt::format("{}: parameter {} is no whole number above 0: {} of {}", source_name,
+                                               in_quotes(parameter.name), parameter.text, fmt::join(terms, ", ")));
 }
 
 }  // namespace
 
 Conversion apply_names(const NamesFile &names, const Archive &source, const std::string &source_name) {
-  const NameDialect &dialect = best_dialect(names, source, source_name);
+  const Reading reading = best_reading(names, source, source_name);
   Conversion result;
-  result.dialect = dialect.name;
+  result.dialect = reading.dialect->name;
   Problems problems;
-  apply_rules(dialect, source, result, problems);
-  sort_out_rest(dialect, source, result, problems);
+  apply_rules(reading, source, result, problems);
+  sort_out_rest(reading, source, result, problems);
   if (!problems.empty()) {
     throw Error(ErrorCode::bad_file, fmt::format("{}: does not fit model {} (names of dialect {}): {}", source_name,
-                                                 names.model, dialect.name, problems.text()));
+                                                 names.model, reading.name(), problems.text()));
   }
   for (const NameParameter &parameter : names.parameters) {
     result.parameters[parameter.name] = parameter_value(parameter, result.tensors, source_name);

@@ -16,25 +16,41 @@ namespace sluice {
 // One tensor of a dialect and what becomes of it: patterns are already expanded.
 struct NameRule {
   std::string source;
-  std::vector<std::string> targets;  // more than one: equal parts along `split_axis`
-  std::vector<std::size_t>
-      permutation;             // axis k of ours is axis permutation[k] of the source; empty: any rank, as it is
-  std::size_t split_axis = 0;  // of ours
+  std::vector<std::string> targets;      // more than one: equal parts along `split_axis`
+  std::size_t axes = 0;                  // of the source; 0: any rank, as it is
+  std::vector<std::size_t> permutation;  // axis k of ours is axis permutation[k] of the source; others have extent 1
+  std::size_t split_axis = 0;            // of ours
+  int line = 0;
+};
+
+// A tensor that a checkpoint may hold once more; then both must be equal.
+struct NameDuplicate {
+  std::string source, original;
   int line = 0;
 };
 
 struct NameDialect {
   std::string name;
   std::vector<NameRule> rules;
-  std::vector<std::string> ignored;  // patterns with '*'
+  std::vector<std::string> ignored;   // patterns with '*'
+  std::vector<std::string> prefixes;  // one of them may stand before every name
+  std::vector<NameDuplicate> duplicates;
   int line = 0;
 };
 
-// value = extent of one axis of one of our tensors, times, then divided by.
-struct NameParameter {
-  std::string name, tensor;
+// An extent of one of our tensors, or a number where `tensor` is empty, and how it joins what is left of it.
+struct NameTerm {
+  char operation = '+';
+  std::string tensor;
   std::size_t axis = 0;
-  int64_t times = 1, divided_by = 1;
+  int64_t number = 0;
+};
+
+// value = the terms joined from left to right, or the square root of that.
+struct NameParameter {
+  std::string name, text;
+  std::vector<NameTerm> terms;
+  bool is_root = false;
   int line = 0;
 };
 
@@ -56,8 +72,9 @@ struct Conversion {
   std::size_t ignored = 0;  // tensors of the source that the dialect says to leave out
 };
 
-// Picks the dialect most of whose names are in the source, and is strict about the rest: all missing, unexpected and
-// misshapen tensors are listed in one Error(bad_file).
+// Picks the dialect, and the prefix, most of whose names are in the source, among equals the one that misses and leaves
+// over least, and is strict about the rest: all missing, unexpected, misshapen and unequal tensors are listed in one
+// Error(bad_file).
 Conversion apply_names(const NamesFile &names, const Archive &source, const std::string &source_name);
 
 }  // namespace sluice

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parsing of .names files: lines to rules, sets expanded, and every contradiction refused with its line.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = 1 << 20;
 constexpr std::size_t kMaxRules = 100'000;
+constexpr std::size_t kMaxWords = 10'000;  // of a set
 constexpr std::string_view kAxisOrder = "oithw";
 constexpr std::string_view kSpaces = " \t\r";
 
@@ -77,15 +79,18 @@ class NamesParser {
       read_set(words);
     } else if (words[0] == "dialect") {
       read_dialect(words);
-    } else if (words[0] == "ignore") {
-      if (words.size() < 2) fail("expected: ignore PATTERN ...");
-      auto &ignored = dialect().ignored;
-      ignored.insert(ignored.end(), words.begin() + 1, words.end());
+    } else if (words[0] == "ignore" || words[0] == "prefix") {
+      const bool is_prefix = words[0] == "prefix";
+      if (words.size() < 2) fail(fmt::format("expected: {} ...", is_prefix ? "prefix PREFIX" : "ignore PATTERN"));
+      auto &list = is_prefix ? dialect().prefixes : dialect().ignored;
+      list.insert(list.end(), words.begin() + 1, words.end());
+    } else if (words[0] == "same") {
+      read_duplicate(words);
     } else if (words[0] == "param") {
       read_parameter(words);
     } else {
-      fail(fmt::format("{} begins no statement (model, set, dialect, ignore, param, or NAME -> NAME)",
-                       in_quotes(words[0])));
+      fail(in_quotes(words[0]) +
+           " begins no statement (model, set, dialect, prefix, same, ignore, param, or NAME -> NAME)");
     }
   }
 
@@ -97,20 +102,49 @@ class NamesParser {
     }
     std::vector<std::string> &set = sets_[words[1]];
     for (std::size_t i = 3; i < words.size(); ++i) {
-      if (words[i].find_first_of("{}") != std::string::npos) fail(fmt::format("{} is no word", in_quotes(words[i])));
-      if (std::find(set.begin(), set.end(), words[i]) != set.end()) {
-        fail(fmt::format("{} is in set {} already", in_quotes(words[i]), in_quotes(words[1])));
+      for (const std::string &word : words_in(words[i])) {
+        if (word.find_first_of("{}") != std::string::npos) fail(fmt::format("{} is no word", in_quotes(word)));
+        if (std::find(set.begin(), set.end(), word) != set.end()) {
+          fail(fmt::format("{} is in set {} already", in_quotes(word), in_quotes(words[1])));
+        }
+        if (set.size() == kMaxWords) fail(fmt::format("more than {} words in set {}", kMaxWords, in_quotes(words[1])));
+        set.push_back(word);
       }
-      set.push_back(words[i]);
     }
   }
 
+  // "2..4" is 2 3 4; anything else is itself.
+  std::vector<std::string> words_in(const std::string &word) const {
+    const std::size_t dots = word.find("..");
+    if (dots == std::string::npos) return {word};
+    const int64_t first = number(word.substr(0, dots), 0), last = number(word.substr(dots + 2), 0);
+    if (last < first || last - first >= int64_t{kMaxWords}) fail(fmt::format("{} is no range", in_quotes(word)));
+    std::vector<std::string> result;
+    for (int64_t i = first; i <= last; ++i) result.push_back(std::to_string(i));
+    return result;
+  }
+
   void read_dialect(const std::vector<std::string> &words) {
-    if (words.size() != 2) fail("expected: dialect NAME");
+    const bool is_like = words.size() == 4 && words[2] == "like";
+    if (words.size() != 2 && !is_like) fail("expected: dialect NAME [like DIALECT]");
+    NameDialect dialect;
     for (const NameDialect &other : result_.dialects) {
       if (other.name == words[1]) fail(fmt::format("a second dialect {}", in_quotes(words[1])));
+      if (is_like && other.name == words[3]) dialect = other;
     }
-    result_.dialects.push_back({words[1], {}, {}, line_});
+    if (is_like && dialect.name.empty()) fail(fmt::format("no dialect {} above", in_quotes(words[3])));
+    dialect.name = words[1];
+    dialect.line = line_;
+    result_.dialects.push_back(std::move(dialect));
+  }
+
+  // same COPY = ORIGINAL
+  void read_duplicate(const std::vector<std::string> &words) {
+    NameDialect &into = dialect();
+    if (words.size() != 4 || words[2] != "=") fail("expected: same NAME = NAME");
+    NameRule rule{words[1], {words[3]}, 0, {}, 0, line_};
+    for (const NameRule &pair : expanded(rule)) into.duplicates.push_back({pair.source, pair.targets[0], line_});
+    if (into.duplicates.size() > kMaxRules) fail(fmt::format("more than {} copies in a dialect", kMaxRules));
   }
 
   NameDialect &dialect() {
@@ -118,20 +152,29 @@ class NamesParser {
     return result_.dialects.back();
   }
 
-  // NAME = TENSOR[AXIS] [* N] [/ N]
+  // NAME = [sqrt] TENSOR[AXIS] [OPERATION TERM] ...
   void read_parameter(const std::vector<std::string> &words) {
-    constexpr const char *kForm = "expected: param NAME = TENSOR[AXIS] [* N] [/ N]";
-    if (words.size() < 4 || words.size() % 2 != 0 || words[2] != "=") fail(kForm);
-    NameParameter parameter{words[1], "", 0, 1, 1, line_};
-    const std::string &extent = words[3];
-    const std::size_t bracket = extent.find('[');
-    if (bracket == std::string::npos || bracket == 0 || extent.back() != ']') fail(kForm);
-    parameter.tensor = extent.substr(0, bracket);
-    parameter.axis = static_cast<std::size_t>(number(extent.substr(bracket + 1, extent.size() - bracket - 2), 0));
-    for (std::size_t i = 4; i < words.size(); i += 2) {
-      int64_t &factor = words[i] == "*" ? parameter.times : parameter.divided_by;
-      if ((words[i] != "*" && words[i] != "/") || factor != 1) fail(kForm);
-      factor = number(words[i + 1], 1);
+    constexpr const char *kForm =
+        "expected: param NAME = [sqrt] TENSOR[AXIS] and + - * / with numbers or TENSOR[AXIS], from left to right";
+    if (words.size() < 4 || words[2] != "=") fail(kForm);
+    NameParameter parameter{
+        words[1], fmt::format("{}", fmt::join(words.begin() + 3, words.end(), " ")), {}, false, line_};
+    parameter.is_root = words[3] == "sqrt";
+    const std::size_t first = parameter.is_root ? 4 : 3;
+    if (words.size() <= first || (words.size() - first) % 2 == 0) fail(kForm);
+    for (std::size_t i = first; i < words.size(); i += 2) {
+      const std::string operation = i == first ? "+" : words[i - 1];
+      const std::size_t bracket = words[i].find('[');
+      const bool is_extent = bracket != std::string::npos && bracket != 0 && words[i].back() == ']';
+      if (operation.find_first_not_of("+-*/") == 0 || operation.size() > 1 || (i == first && !is_extent)) fail(kForm);
+      NameTerm term{operation[0], "", 0, 0};
+      if (is_extent) {
+        term.tensor = words[i].substr(0, bracket);
+        term.axis = static_cast<std::size_t>(number(words[i].substr(bracket + 1, words[i].size() - bracket - 2), 0));
+      } else {
+        term.number = number(words[i], 1);
+      }
+      parameter.terms.push_back(std::move(term));
     }
     for (const NameParameter &other : result_.parameters) {
       if (other.name == parameter.name) fail(fmt::format("a second param {}", in_quotes(parameter.name)));
@@ -152,7 +195,7 @@ class NamesParser {
     NameDialect &into = dialect();
     const std::vector<std::string> source = words_of(left);
     if (source.size() != 1) fail("expected one name before '->'");
-    NameRule rule{source[0], {}, {}, 0, line_};
+    NameRule rule{source[0], {}, 0, {}, 0, line_};
     std::string names, layout, split;
     for (const std::string &word : words_of(right)) {
       std::string &part = word.starts_with("layout=") ? layout : word.starts_with("split=") ? split : names;
@@ -167,23 +210,27 @@ class NamesParser {
       rule.targets.push_back(target);
     }
     read_axes(layout, split, rule);
-    expand(rule, into);
+    std::vector<NameRule> rules = expanded(rule);
+    if (into.rules.size() + rules.size() > kMaxRules) fail(fmt::format("more than {} names in a dialect", kMaxRules));
+    std::move(rules.begin(), rules.end(), std::back_inserter(into.rules));
   }
 
   void read_axes(const std::string &layout, const std::string &split, NameRule &rule) const {
     const std::size_t colon = layout.find(':');
     const std::string from = layout.substr(0, colon);
-    std::string to;
+    std::string kept = from, to;
+    std::erase(kept, '1');
     if (colon == std::string::npos) {
       std::copy_if(kAxisOrder.begin(), kAxisOrder.end(), std::back_inserter(to),
-                   [&](char axis) { return from.find(axis) != std::string::npos; });
+                   [&](char axis) { return kept.find(axis) != std::string::npos; });
     } else {
       to = layout.substr(colon + 1);
     }
-    if (from.size() > 8 || !std::is_permutation(from.begin(), from.end(), to.begin(), to.end()) ||
-        std::set<char>(from.begin(), from.end()).size() != from.size()) {
+    if (from.size() > 8 || !std::is_permutation(kept.begin(), kept.end(), to.begin(), to.end()) ||
+        std::set<char>(kept.begin(), kept.end()).size() != kept.size() || (kept.empty() && !from.empty())) {
       fail(fmt::format("layout {}: expected axes out of {}, or AXES:AXES", in_quotes(layout), in_quotes(kAxisOrder)));
     }
+    rule.axes = from.size();
     for (const char axis : to) rule.permutation.push_back(from.find(axis));
     if (split.empty() != (rule.targets.size() == 1)) fail("several names need split=AXIS, and one name none");
     if (split.empty()) return;
@@ -220,8 +267,8 @@ class NamesParser {
     return result + pattern.substr(at);
   }
 
-  // Adds the rule once for every choice of one word from each set of its source.
-  void expand(const NameRule &rule, NameDialect &into) const {
+  // The rule once for every choice of one word from each set of its source.
+  std::vector<NameRule> expanded(const NameRule &rule) const {
     const std::vector<std::string> sets = sets_in(rule.source);
     for (const std::string &target : rule.targets) {
       for (const std::string &set : sets_in(target)) {
@@ -230,11 +277,13 @@ class NamesParser {
         }
       }
     }
-    expand_from(rule, sets, 0, {}, into);
+    std::vector<NameRule> rules;
+    expand_from(rule, sets, 0, {}, rules);
+    return rules;
   }
 
   void expand_from(const NameRule &rule, const std::vector<std::string> &sets, std::size_t next, Bindings bindings,
-                   NameDialect &into) const {
+                   std::vector<NameRule> &into) const {
     if (next < sets.size()) {
       for (const std::string &word : sets_.at(sets[next])) {
         bindings[sets[next]] = word;
@@ -242,8 +291,8 @@ class NamesParser {
       }
       return;
     }
-    if (into.rules.size() == kMaxRules) fail(fmt::format("more than {} names in a dialect", kMaxRules));
-    NameRule &added = into.rules.emplace_back(rule);
+    if (into.size() == kMaxRules) fail(fmt::format("more than {} names in a dialect", kMaxRules));
+    NameRule &added = into.emplace_back(rule);
     added.source = substitute(rule.source, bindings);
     for (std::string &target : added.targets) target = substitute(target, bindings);
   }
@@ -255,6 +304,14 @@ class NamesParser {
       if (!sources.insert(rule.source).second) fail(fmt::format("{} comes twice", in_quotes(rule.source)), rule.line);
       for (const std::string &target : rule.targets) {
         if (!targets.insert(target).second) fail(fmt::format("{} is made twice", in_quotes(target)), rule.line);
+      }
+    }
+    for (const NameDuplicate &duplicate : dialect.duplicates) {
+      if (sources.count(duplicate.source) != 0) {
+        fail(fmt::format("{} comes twice", in_quotes(duplicate.source)), duplicate.line);
+      }
+      if (sources.count(duplicate.original) == 0) {
+        fail(fmt::format("{} is not named", in_quotes(duplicate.original)), duplicate.line);
       }
     }
     return targets;
@@ -276,8 +333,9 @@ class NamesParser {
            dialect.line);
     }
     for (const NameParameter &parameter : result_.parameters) {
-      if (ours.count(parameter.tensor) == 0) {
-        fail(fmt::format("no dialect makes {}", in_quotes(parameter.tensor)), parameter.line);
+      for (const NameTerm &term : parameter.terms) {
+        if (term.tensor.empty() || ours.count(term.tensor) != 0) continue;
+        fail(fmt::format("no dialect makes {}", in_quotes(term.tensor)), parameter.line);
       }
     }
   }

@@ -31,6 +31,19 @@ float luma(const std::array<float, kColours> &rgb) {
                             0.114 * static_cast<double>(rgb[2]));
 }
 
+// In units of 0..255.
+float picture_value(float value, const GraphOutput &output) {
+  const float scaled = value * output.scale + output.offset;
+  if (std::isfinite(scaled)) return scaled;
+  throw Error(ErrorCode::input_failed,
+              fmt::format("output '{}' holds values that are not finite numbers", output.name));
+}
+
+[[noreturn]] void refuse_shape(const GraphOutput &output, const std::string &expected, const StoredTensor &tensor) {
+  throw Error(ErrorCode::input_failed,
+              fmt::format("output '{}': expected {}, got {}", output.name, expected, shape_text(tensor.shape)));
+}
+
 }  // namespace
 
 StoredTensor picture_to_tensor(const Picture &picture, const std::string &order) {
@@ -59,6 +72,63 @@ StoredTensor mask_to_tensor(const std::vector<uint8_t> &mask, int width, int hei
   return tensor;
 }
 
+Plane first_colour_plane(const Picture &picture) {
+  Plane plane{picture.width, picture.height, std::vector<float>(pixels_of(picture))};
+  const size_t stride = static_cast<size_t>(picture.channels);
+  const auto most = static_cast<float>(picture.max_value());
+  for (size_t p = 0; p < plane.values.size(); p++) {
+    const uint16_t *pixel = picture.samples.data() + p * stride;
+    float sample = pixel[0];
+    if (picture.has_alpha()) sample = most - (most - sample) * (pixel[stride - 1] / most);
+    plane.values[p] = picture.bits == 16 ? sample / kSixteenBits : sample;
+  }
+  return plane;
+}
+
+Picture grey_picture(const Plane &plane) {
+  Picture picture{.width = plane.width, .height = plane.height, .channels = 1, .bits = 8, .samples = {}};
+  picture.samples.resize(plane.values.size());
+  std::transform(plane.values.begin(), plane.values.end(), picture.samples.begin(),
+                 [](float value) { return sample_of(value, 8); });
+  return picture;
+}
+
+Plane tensor_to_plane(const StoredTensor &tensor, const GraphOutput &output, int64_t sample, int64_t channel) {
+  const std::vector<int64_t> &shape = tensor.shape;
+  if (shape.size() != 4 || sample >= shape[0] || channel >= shape[1] || shape[2] < 1 || shape[3] < 1) {
+    refuse_shape(output, fmt::format("[n > {}, c > {}, h, w]", sample, channel), tensor);
+  }
+  Plane plane{static_cast<int>(shape[3]), static_cast<int>(shape[2]), {}};
+  const int64_t pixels = shape[2] * shape[3];
+  const float *values = tensor.f32() + (sample * shape[1] + channel) * pixels;
+  plane.values.resize(static_cast<size_t>(pixels));
+  std::transform(values, values + pixels, plane.values.begin(),
+                 [&](float value) { return picture_value(value, output); });
+  return plane;
+}
+
+Picture tensor_to_picture(const StoredTensor &tensor, const GraphOutput &output) {
+  if (tensor.shape.size() == 4 && tensor.shape[0] == 1 && tensor.shape[1] == 1) {
+    return grey_picture(tensor_to_plane(tensor, output, 0, 0));
+  }
+  if (tensor.shape.size() != 4 || tensor.shape[0] != 1 || tensor.shape[1] != kColours) {
+    refuse_shape(output, "[1, 1, h, w] or [1, 3, h, w]", tensor);
+  }
+  Picture picture;
+  const auto channels = channels_of(output.order);
+  for (size_t colour = 0; colour < kColours; colour++) {
+    const Plane plane = tensor_to_plane(tensor, output, 0, static_cast<int64_t>(channels[colour]));
+    if (colour == 0) {
+      picture = {.width = plane.width, .height = plane.height, .channels = kColours, .bits = 8, .samples = {}};
+      picture.samples.resize(kColours * plane.values.size());
+    }
+    for (size_t p = 0; p < plane.values.size(); p++) {
+      picture.samples[p * kColours + colour] = sample_of(plane.values[p], picture.bits);
+    }
+  }
+  return picture;
+}
+
 uint16_t sample_of(float value, int bits) {
   const float clamped = value > 0 ? std::min(value, kWhite) : 0;
   return static_cast<uint16_t>(bits == 16 ? clamped * kSixteenBits : clamped);
@@ -67,10 +137,7 @@ uint16_t sample_of(float value, int bits) {
 void paste_tensor(const StoredTensor &tensor, const GraphOutput &output, const std::vector<uint8_t> &mask,
                   Picture &picture) {
   const std::vector<int64_t> expected{1, kColours, picture.height, picture.width};
-  if (tensor.shape != expected) {
-    throw Error(ErrorCode::input_failed, fmt::format("output '{}': expected {}, got {}", output.name,
-                                                     shape_text(expected), shape_text(tensor.shape)));
-  }
+  if (tensor.shape != expected) refuse_shape(output, shape_text(expected), tensor);
   const size_t pixels = pixels_of(picture), stride = static_cast<size_t>(picture.channels);
   const auto channels = channels_of(output.order);
   const float *values = tensor.f32();
@@ -78,11 +145,7 @@ void paste_tensor(const StoredTensor &tensor, const GraphOutput &output, const s
     if (mask[p] == 0) continue;
     std::array<float, kColours> rgb{};
     for (size_t colour = 0; colour < kColours; colour++) {
-      rgb[colour] = values[channels[colour] * pixels + p] * output.scale + output.offset;
-      if (!std::isfinite(rgb[colour])) {
-        throw Error(ErrorCode::input_failed,
-                    fmt::format("output '{}' holds values that are not finite numbers", output.name));
-      }
+      rgb[colour] = picture_value(values[channels[colour] * pixels + p], output);
     }
     uint16_t *pixel = picture.samples.data() + p * stride;
     if (picture.colour_channels() == 1) {

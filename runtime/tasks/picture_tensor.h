@@ -7,6 +7,7 @@
 
 #include "runtime/graph.h"
 #include "runtime/image/picture.h"
+#include "runtime/image/resample.h"
 #include "weights_io/tensor.h"
 
 namespace sluice {
@@ -17,6 +18,20 @@ StoredTensor picture_to_tensor(const Picture &picture, const std::string &order)
 
 // [1, 1, height, width] of zeros and ones. Error(input_failed) when there are not width * height values.
 StoredTensor mask_to_tensor(const std::vector<uint8_t> &mask, int width, int height);
+
+// The first colour channel, 0..255, laid on white where the picture has alpha.
+Plane first_colour_plane(const Picture &picture);
+
+// Grey, 8 bits, of values in units of 0..255.
+Picture grey_picture(const Plane &plane);
+
+// One channel of one sample of [n, c, height, width] in units of 0..255, by the scale and offset of `output`, which is
+// also named in errors. Error(input_failed) when the tensor has no such channel, and for values that are not numbers.
+Plane tensor_to_plane(const StoredTensor &tensor, const GraphOutput &output, int64_t sample, int64_t channel);
+
+// A picture of 8 bits from [1, c, height, width] in the units and the order of `output`: grey for one channel, RGB for
+// three. Error(input_failed) for another shape, and for values that are not numbers.
+Picture tensor_to_picture(const StoredTensor &tensor, const GraphOutput &output);
 
 // A picture sample of `bits` bits from a value in units of 0..255: clamped, then truncated. NaN becomes 0.
 uint16_t sample_of(float value, int bits);

@@ -8,6 +8,8 @@
 #include <algorithm>
 
 #include "runtime/input_shapes.h"
+#include "runtime/layer_call.h"
+#include "runtime/structural.h"
 #include "runtime/tensor_layout.h"
 #include "weights_io/error.h"
 
@@ -16,17 +18,17 @@ namespace {
 
 constexpr std::string_view kGradient = "grad_", kSaved = "saved_";
 
-float *at(const BufferView &view, int64_t x, int64_t y, int64_t n) {
-  return static_cast<float *>(view.data) + x * view.strides[1] + y * view.strides[2] + n * view.strides[3];
-}
-
-void add_view(const BufferView &from, const BufferView &to) {
+void add_view(const BufferView &source, const BufferView &target) {
+  const BufferView from = as_picture(source), to = as_picture(target);
+  const auto at = [](const BufferView &view, int64_t x, int64_t y, int64_t n) {
+    return static_cast<float *>(view.data) + x * view.strides[1] + y * view.strides[2] + n * view.strides[3];
+  };
   for (int64_t n = 0; n < from.extents[3]; n++) {
     for (int64_t y = 0; y < from.extents[2]; y++) {
       for (int64_t x = 0; x < from.extents[1]; x++) {
-        const float *source = at(from, x, y, n);
-        float *target = at(to, x, y, n);
-        for (int64_t c = 0; c < from.extents[0]; c++) target[c] += source[c];
+        const float *row = at(from, x, y, n);
+        float *sum = at(to, x, y, n);
+        for (int64_t c = 0; c < from.extents[0]; c++) sum[c] += row[c];
       }
     }
   }
@@ -34,15 +36,15 @@ void add_view(const BufferView &from, const BufferView &to) {
 
 class BackwardWalk {
  public:
-  BackwardWalk(const Model &model, const ExecutionPlan &plan, float *values, float *adjoints)
-      : model_(model), plan_(plan), values_(values), adjoints_(adjoints) {}
+  BackwardWalk(const Model &model, const ExecutionPlan &plan, float *values, float *adjoints, const TensorMap &state)
+      : model_(model), plan_(plan), values_(values), adjoints_(adjoints), state_(state) {}
 
   void step(const PlannedStep &step) {
-    if (step.layer == nullptr) {
-      split(step);
-    } else {
-      differentiate(step);
-    }
+    if (step.layer != nullptr) return differentiate(step);
+    if (step.node->op == "concat") return split(step);
+    if (step.node->op == "reshape")
+      add_reshaped(plan_.view(step.outputs[0], adjoints_), plan_.view(step.inputs[0], adjoints_));
+    // The adjoint of a slice lies inside that of its whole.
   }
   TensorMap take_weight_gradients() { return std::move(weight_gradients_); }
 
@@ -58,75 +60,84 @@ class BackwardWalk {
     }
   }
 
+  struct Stored {
+    std::vector<float> values;
+    BufferView view;
+    Stored() = default;
+    explicit Stored(const Extents &extents)
+        : values(static_cast<size_t>(BufferView(nullptr, extents).elements())), view(values.data(), extents) {}
+  };
+
   void differentiate(const PlannedStep &step) {
     const LayerNode &layer = *step.layer;
-    KernelCall call(layer.kernel("backward"), layer.where());
-    std::map<std::string, std::vector<float>> storage;
-    bind_operands(step, call);
-    call.bind(std::string(kGradient) + layer.schema().outputs[0].name, plan_.view(step.outputs[0], adjoints_));
-    for (const std::string &name : call.inputs()) {
-      if (name.starts_with(kSaved)) recompute(step, name.substr(kSaved.size()), call, storage[name]);
-    }
-    std::map<std::string, BufferView> made;
-    for (const std::string &name : call.outputs()) {
-      const BufferView like = operand(step, name.substr(kGradient.size()));
-      storage[name].resize(static_cast<size_t>(like.elements()));
-      made[name] = BufferView(storage[name].data(), like.extents);
-      call.bind(name, made[name]);
-    }
-    call.run();
-    for (const auto &[name, view] : made) deliver(step, name.substr(kGradient.size()), view);
+    const std::string seed = std::string(kGradient) + layer.schema().outputs[0].name;
+    std::map<std::string, Stored> made, saved;
+    call_layer(layer, layer.kernel("backward"), [&](const std::string &argument, int64_t) {
+      if (argument == seed) return plan_.view(step.outputs[0], adjoints_);
+      if (argument.starts_with(kSaved)) return recompute(step, argument.substr(kSaved.size()), saved[argument]);
+      if (!argument.starts_with(kGradient)) return operand(step, argument);
+      const std::string port = argument.substr(kGradient.size());
+      Stored &gradient = made[port];
+      if (gradient.values.empty()) {
+        gradient = Stored(operand(step, port).extents);
+        gradient.view.data = gradient.values.data();
+      }
+      return gradient.view;
+    });
+    for (const auto &[port, gradient] : made) deliver(step, port, gradient.view);
   }
 
-  // A tensor or plain parameter of the step, by port.
-  BufferView operand(const PlannedStep &step, const std::string &port) const {
+  // A tensor, parameter or state of the step, by port.
+  BufferView operand(const PlannedStep &step, const std::string &name) const {
     const LayerSchema &schema = step.layer->schema();
     for (size_t i = 0; i < schema.inputs.size(); i++) {
-      if (schema.inputs[i].name == port) return plan_.view(step.inputs[i], values_);
+      if (schema.inputs[i].name != name) continue;
+      return i < step.inputs.size() ? plan_.view(step.inputs[i], values_) : neutral_input(schema.inputs[i]);
     }
-    for (const SchemaPort &parameter : schema.parameters) {
-      if (parameter.name == port) return model_.parameter(*step.layer, parameter);
-    }
-    throw Error(ErrorCode::not_found, fmt::format("{}: no port '{}'", step.layer->where(), port));
+    const SchemaPort *port = argument_port(schema, name);
+    if (port == nullptr) throw Error(ErrorCode::not_found, fmt::format("{}: no port '{}'", step.layer->where(), name));
+    return model_.parameter(*step.layer, *port, state_);
   }
 
-  void bind_operands(const PlannedStep &step, KernelCall &call) const {
-    for (const SchemaPort &port : step.layer->schema().inputs) call.bind(port.name, operand(step, port.name));
-    for (const SchemaPort &port : step.layer->schema().parameters) call.bind(port.name, operand(step, port.name));
-    step.layer->bind_scalars(call);
-  }
-
-  void recompute(const PlannedStep &step, const std::string &stage, KernelCall &backward,
-                 std::vector<float> &storage) const {
+  BufferView recompute(const PlannedStep &step, const std::string &stage, Stored &saved) const {
     const LayerNode &layer = *step.layer;
-    KernelCall call(layer.kernel("saved", {{"stage", stage}}), layer.where());
-    for (const SchemaPort &port : layer.schema().inputs) call.bind(port.name, operand(step, port.name));
-    layer.bind_scalars(call);
-    const Extents extents = call.query().at(stage);
-    const BufferView whole(nullptr, extents);
-    storage.resize(static_cast<size_t>(whole.elements()));
-    const BufferView view(storage.data(), extents);
-    call.bind(stage, view);
-    call.run();
-    backward.bind(std::string(kSaved) + stage, view);
+    const Kernel &kernel = layer.kernel("saved", {{"stage", stage}});
+    if (saved.values.empty()) {
+      KernelCall query(kernel, layer.where());
+      for (const SchemaPort &port : layer.schema().inputs)
+        query.bind(port.name, port_view(operand(step, port.name), port, layer.schema(), layer.where()));
+      layer.bind_scalars(query);
+      saved = Stored(query.query().at(stage));
+      saved.view.data = saved.values.data();
+      call_layer(layer, kernel, [&](const std::string &argument, int64_t) {
+        return argument == stage ? saved.view : operand(step, argument);
+      });
+    }
+    return saved.view;
   }
 
   void deliver(const PlannedStep &step, const std::string &port, const BufferView &gradient) {
     const LayerSchema &schema = step.layer->schema();
     for (size_t i = 0; i < schema.inputs.size(); i++) {
-      if (schema.inputs[i].name == port) return add_view(gradient, plan_.view(step.inputs[i], adjoints_));
+      if (schema.inputs[i].name != port) continue;
+      if (i < step.inputs.size()) add_view(gradient, plan_.view(step.inputs[i], adjoints_));
+      return;
     }
     for (const SchemaPort *parameter : step.layer->parameters()) {
       if (parameter->name != port) continue;
-      const std::vector<int64_t> shape(gradient.extents.rbegin(), gradient.extents.rend());
-      weight_gradients_[step.layer->weight_name(*parameter)] =
-          StoredTensor::of_f32(shape, static_cast<const float *>(gradient.data));
+      const std::string name = step.layer->weight_name(*parameter);
+      const StoredTensor one =
+          StoredTensor::of_f32(model_.weights().at(name).shape, static_cast<const float *>(gradient.data));
+      const auto [sum, first] = weight_gradients_.emplace(name, one);
+      if (first) continue;
+      for (int64_t i = 0; i < one.elements(); i++) sum->second.f32()[i] += one.f32()[i];  // shared by several nodes
     }
   }
 
   const Model &model_;
   const ExecutionPlan &plan_;
   float *values_, *adjoints_;
+  const TensorMap &state_;
   TensorMap weight_gradients_;
 };
 
@@ -137,7 +148,7 @@ void seed_adjoints(const Model &model, const ExecutionPlan &plan, const TensorMa
       if (output.name == name) tensor = output.from;
     }
     const BufferView view = plan.view(plan.tensor(tensor), adjoints);
-    const std::vector<int64_t> expected{view.extents[3], view.extents[0], view.extents[2], view.extents[1]};
+    const std::vector<int64_t> expected = file_shape(view.extents);
     if (gradient.shape != expected) {
       throw Error(ErrorCode::input_failed,
                   fmt::format("model {}: gradient of '{}': expected {}, got {}", model.graph().model, name,
@@ -152,7 +163,7 @@ void seed_adjoints(const Model &model, const ExecutionPlan &plan, const TensorMa
 
 // A given tensor of batch 1 served the whole batch: its gradient is the sum.
 StoredTensor input_gradient(const GraphInput &input, const StoredTensor &given, const BufferView &adjoint) {
-  StoredTensor whole = read_output(adjoint, adjoint.extents[1], adjoint.extents[2]);
+  const StoredTensor whole = read_output(adjoint);
   StoredTensor gradient = StoredTensor::of_f32(given.shape);
   const size_t size = static_cast<size_t>(gradient.elements());
   for (size_t i = 0; i < static_cast<size_t>(whole.elements()); i++)
@@ -179,20 +190,22 @@ TensorMap gradients(const Model &model, const TensorMap &inputs, const TensorMap
   std::vector<float> values(static_cast<size_t>(plan.arena_bytes()) / sizeof(float)), adjoints(values.size());
   for (const auto &[name, tensor] : inputs) {
     const Extents &extents = plan.tensors()[static_cast<size_t>(plan.tensor(name))].extents;
-    if (tensor.shape[2] != extents[2] || tensor.shape[3] != extents[1]) {
+    if (extents.size() == 4 && (tensor.shape[2] != extents[2] || tensor.shape[3] != extents[1])) {
       throw Error(ErrorCode::input_failed,
                   fmt::format("model {}, input '{}': gradients need height and width in multiples of {}, got {}",
                               model.graph().model, name, model.graph().multiple, shape_text(tensor.shape)));
     }
   }
   model.fill_inputs(plan, inputs, values.data());
-  model.execute(plan, values.data(), options);
+  TensorMap state;
+  model.execute(plan, values.data(), options, state);
   seed_adjoints(model, plan, output_gradients, adjoints.data());
-  BackwardWalk walk(model, plan, values.data(), adjoints.data());
+  BackwardWalk walk(model, plan, values.data(), adjoints.data(), state);
   for (auto step = plan.steps().rbegin(); step != plan.steps().rend(); ++step) {
     if (options.cancel != nullptr && options.cancel->load()) throw Error(ErrorCode::interrupted, "cancelled");
     walk.step(*step);
   }
+  if (options.state != nullptr) *options.state = state;
   TensorMap result = walk.take_weight_gradients();
   for (const GraphInput &input : model.graph().inputs) {
     const auto given = inputs.find(input.name);

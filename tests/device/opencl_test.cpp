@@ -97,7 +97,8 @@ TEST_F(OpenCl, WholeNetworkAsTheReference) {
 // ---- one call: b = max(a, 0)
 
 const Kernel &relu() {
-  const Kernel *kernel = device_kernels().find("activation", "forward", "opencl", {{"activation", "relu"}});
+  const Kernel *kernel =
+      device_kernels().find("activation", "forward", "opencl", {{"activation", "none+relu+leaky_relu"}});
   if (kernel == nullptr) throw std::runtime_error("no such kernel");
   return *kernel;
 }
@@ -106,6 +107,7 @@ struct Call {
   Call(const BufferView &from, const BufferView &to) : call(relu(), "here") {
     call.bind("input", from);
     call.bind("output", to);
+    call.bind_scalar("activation_kind", 1);  // relu
     call.bind_scalar("negative_slope", 0);
   }
   KernelCall call;

@@ -16,12 +16,12 @@ struct Activation {
 const RegisterLayerCases registered(
     "activation", make_reference<Activation>(),
     {
-        {"", "elu", "activation=elu", {{2, 5, 6, 7}}, false, {}, {}},
-        {"", "relu", "activation=relu", {{1, 19, 6, 7}}, true, {}, {}},
-        {"", "leaky_relu", "activation=leaky_relu negative_slope=0.25", {{1, 16, 6, 7}}, true, {}, {}},
-        {"", "tanh", "activation=tanh", {{1, 3, 6, 17}}, false, {}, {}},
-        {"", "sigmoid", "activation=sigmoid", {{1, 8, 6, 7}}, false, {}, {}},
-        {"", "hardtanh", "activation=hardtanh", {{1, 4, 6, 7}}, true, {}, {}},
+        {"", "elu", "activation=elu", {{2, 5, 6, 7}}, false},
+        {"", "relu", "activation=relu", {{1, 19, 6, 7}}, true},
+        {"", "leaky_relu", "activation=leaky_relu negative_slope=0.25", {{1, 16, 6, 7}}, true},
+        {"", "tanh", "activation=tanh", {{1, 3, 6, 17}}, false},
+        {"", "sigmoid", "activation=sigmoid", {{1, 8, 6, 7}}, false},
+        {"", "hardtanh", "activation=hardtanh", {{1, 4, 6, 7}}, true},
     });
 
 }  // namespace

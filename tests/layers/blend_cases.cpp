@@ -27,7 +27,7 @@ const RegisterLayerCases registered(
     "blend", make_reference<Blend>(),
     {
         {"", "hole", "", {{1, 3, 8, 9}, {1, 3, 8, 9}, {1, 1, 8, 9}}, true, {}, {"mask"}},
-        {"", "soft", "", {{2, 20, 6, 5}, {2, 20, 6, 5}, {2, 1, 6, 5}}, false, {}, {}},
+        {"", "soft", "", {{2, 20, 6, 5}, {2, 20, 6, 5}, {2, 1, 6, 5}}, false},
     });
 
 }  // namespace

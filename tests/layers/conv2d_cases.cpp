@@ -7,7 +7,8 @@ namespace {
 struct Conv2d {
   template <typename T>
   static Array<T> value(const Attributes &a, const Operands<T> &in) {
-    Array<T> output = convolve(a, in.at("input"), in.at("weight"), in.at("bias"));
+    Array<T> output = convolve(a, in.at("input"), spectral_normed(a, in, "weight"), in.at("bias"));
+    normalise(a, in, output);
     for (T &v : output.values) v = activate(a.word("activation", "none"), v, a.real("negative_slope", 0.2));
     return output;
   }
@@ -15,6 +16,8 @@ struct Conv2d {
 
 // Slopes of the activations are at most 1; their own rounding is a few units of 1.
 Array<double> bound(const Attributes &a, const Operands<double> &in) {
+  if (a.word("norm", "none") != "none" || a.word("spectral_norm", "none") != "none")
+    return relative_bound(Conv2d::value(a, in));
   Array<double> allowed = convolution_bound(a, in.at("input"), in.at("weight"), in.at("bias"));
   if (a.word("activation", "none") == "none") return allowed;
   for (double &v : allowed.values) v += 6 * kUnit;
@@ -24,44 +27,56 @@ Array<double> bound(const Attributes &a, const Operands<double> &in) {
 const RegisterLayerCases registered(
     "conv2d", make_reference<Conv2d>(bound),
     {
-        {"", "k1", "kernel=1 channels=10", {{2, 7, 9, 11}}, true, {}, {}},
-        {"", "k3_same", "kernel=3 channels=9 padding=same", {{2, 6, 12, 11}}, true, {}, {}},
-        {"", "k3_wide", "kernel=3 channels=40 padding=same", {{1, 17, 7, 33}}, true, {}, {}},
-        {"", "k5_asymmetric", "kernel=5 channels=3 padding=2,0,1,3", {{1, 4, 9, 10}}, true, {}, {}},
-        {"", "k1x5", "kernel=1,5 channels=6 padding=0,0,2,2", {{1, 5, 6, 9}}, true, {}, {}},
-        {"", "k4_even", "kernel=4 channels=5 padding=1", {{1, 3, 9, 8}}, true, {}, {}},
-        {"", "k3_dilation4", "kernel=3 dilation=4 channels=7 padding=same", {{1, 6, 13, 10}}, true, {}, {}},
-        {"", "k3_dilation2x3", "kernel=3 dilation=2,3 channels=7 padding=same", {{1, 6, 13, 10}}, true, {}, {}},
-        {"", "k3_dilation16_small", "kernel=3 dilation=16 channels=8 padding=same", {{1, 8, 5, 6}}, true, {}, {}},
-        {"", "stride2_same_even", "kernel=3 stride=2 channels=8 padding=same", {{2, 5, 12, 10}}, true, {}, {}},
-        {"", "stride2_same_odd", "kernel=3 stride=2 channels=8 padding=same", {{1, 5, 11, 13}}, true, {}, {}},
+        {"", "k1", "kernel=1 channels=10", {{2, 7, 9, 11}}, true},
+        {"", "k3_same", "kernel=3 channels=9 padding=same", {{2, 6, 12, 11}}, true},
+        {"", "k3_wide", "kernel=3 channels=40 padding=same", {{1, 17, 7, 33}}, true},
+        {"", "k5_asymmetric", "kernel=5 channels=3 padding=2,0,1,3", {{1, 4, 9, 10}}, true},
+        {"", "k1x5", "kernel=1,5 channels=6 padding=0,0,2,2", {{1, 5, 6, 9}}, true},
+        {"", "k4_even", "kernel=4 channels=5 padding=1", {{1, 3, 9, 8}}, true},
+        {"", "k3_dilation4", "kernel=3 dilation=4 channels=7 padding=same", {{1, 6, 13, 10}}, true},
+        {"", "k3_dilation2x3", "kernel=3 dilation=2,3 channels=7 padding=same", {{1, 6, 13, 10}}, true},
+        {"", "k3_dilation16_small", "kernel=3 dilation=16 channels=8 padding=same", {{1, 8, 5, 6}}, true},
+        {"", "stride2_same_even", "kernel=3 stride=2 channels=8 padding=same", {{2, 5, 12, 10}}, true},
+        {"", "stride2_same_odd", "kernel=3 stride=2 channels=8 padding=same", {{1, 5, 11, 13}}, true},
+        {"", "stride2_k5_dilation2", "kernel=5 stride=2 dilation=2 channels=4 padding=same", {{1, 3, 14, 11}}, true},
+        {"", "upsample2", "kernel=3 upsample=2 channels=6 padding=same", {{1, 8, 7, 6}}, true},
+        {"", "upsample2_k5", "kernel=5 upsample=2 dilation=2 channels=3 padding=same", {{1, 4, 5, 6}}, true},
+        {"", "nobias", "kernel=3 channels=6 padding=1 bias=false", {{1, 5, 8, 9}}, true},
+        {"", "relu_exact", "kernel=3 channels=6 padding=1 activation=relu", {{1, 5, 8, 9}}, true},
+        {"", "elu", "kernel=3 channels=6 padding=1 activation=elu", {{1, 5, 8, 9}}, false},
+        {"", "leaky", "kernel=3 channels=6 padding=1 activation=leaky_relu negative_slope=0.1", {{1, 5, 8, 9}}, false},
+        {"", "tanh", "kernel=3 channels=6 padding=1 activation=tanh", {{1, 5, 8, 9}}, false},
+        {"", "sigmoid_stride2", "kernel=3 stride=2 channels=6 padding=1 activation=sigmoid", {{1, 5, 8, 9}}, false},
+        {"", "stride3x1", "kernel=3 stride=3,1 channels=6 padding=1", {{1, 5, 11, 9}}, true},
+        {"", "reflect", "kernel=5 channels=6 padding=2 padding_mode=reflect", {{1, 5, 8, 9}}, true},
         {"",
-         "stride2_k5_dilation2",
-         "kernel=5 stride=2 dilation=2 channels=4 padding=same",
-         {{1, 3, 14, 11}},
-         true,
-         {},
-         {}},
-        {"", "upsample2", "kernel=3 upsample=2 channels=6 padding=same", {{1, 8, 7, 6}}, true, {}, {}},
-        {"", "upsample2_k5", "kernel=5 upsample=2 dilation=2 channels=3 padding=same", {{1, 4, 5, 6}}, true, {}, {}},
-        {"", "nobias", "kernel=3 channels=6 padding=1 bias=false", {{1, 5, 8, 9}}, true, {}, {}},
-        {"", "relu_exact", "kernel=3 channels=6 padding=1 activation=relu", {{1, 5, 8, 9}}, true, {}, {}},
-        {"", "elu", "kernel=3 channels=6 padding=1 activation=elu", {{1, 5, 8, 9}}, false, {}, {}},
+         "replicate_stride2",
+         "kernel=3 stride=2 channels=6 padding=2,1,0,3 padding_mode=replicate",
+         {{2, 3, 8, 9}},
+         true},
+        {"", "upsample1p5", "kernel=3 upsample=1.5 channels=6 padding=same", {{1, 8, 7, 6}}, true},
         {"",
-         "leaky",
-         "kernel=3 channels=6 padding=1 activation=leaky_relu negative_slope=0.1",
-         {{1, 5, 8, 9}},
-         false,
-         {},
-         {}},
-        {"", "tanh", "kernel=3 channels=6 padding=1 activation=tanh", {{1, 5, 8, 9}}, false, {}, {}},
+         "upsample2_reflect",
+         "kernel=3 upsample=2 channels=4 padding=1 padding_mode=reflect",
+         {{1, 8, 5, 6}},
+         true},
+        {"", "groups2", "kernel=3 groups=2 channels=10 padding=1", {{2, 8, 6, 7}}, true},
+        {"", "groups3_stride2", "kernel=3 stride=2 groups=3 channels=6 padding=same", {{1, 9, 6, 7}}, true},
+        {"", "norm_relu", "kernel=3 channels=10 padding=1 norm=batch_eval activation=relu", {{2, 6, 6, 7}}, false},
         {"",
-         "sigmoid_stride2",
-         "kernel=3 stride=2 channels=6 padding=1 activation=sigmoid",
-         {{1, 5, 8, 9}},
-         false,
-         {},
-         {}},
+         "norm_groups_nobias",
+         "kernel=1 channels=6 groups=2 norm=batch_eval bias=false norm_eps=0.1",
+         {{2, 6, 6, 7}},
+         false},
+        {"", "spectral_tf", "kernel=3 channels=7 padding=1 spectral_norm=eval spectral_form=tf", {{1, 5, 6, 7}}, false},
+        {"", "spectral", "kernel=3 channels=7 padding=1 spectral_norm=eval", {{1, 5, 6, 7}}, false},
+        {"",
+         "spectral_norm_tanh",
+         "kernel=3 channels=7 padding=1 norm=batch_eval spectral_norm=eval activation=tanh",
+         {{1, 5, 6, 7}},
+         false},
+        {"", "row_of_vectors", "kernel=1 channels=19", {{11, 37}}, true},
+        {"", "one_dimension", "kernel=1,3 channels=9 padding=0,0,1,1", {{3, 4, 10}}, true},
     });
 
 }  // namespace

@@ -7,46 +7,76 @@
 
 namespace sluice::testing {
 
-struct ConvolutionGeometry {
-  int64_t stride, upsample, dilation_h, dilation_w, top, left, height, width;
+// Along one axis: which element of the input tap k of output i reads.
+struct WindowAxis {
+  int64_t stride = 1, dilation = 1, before = 0, extent = 0, size = 0, input = 0;
+  double upsample = 1;
+  std::string mode = "zeros";
 
-  ConvolutionGeometry(const Attributes &a, const std::vector<int64_t> &input, const std::vector<int64_t> &weight)
-      : stride(a.integer("stride", 1)),
-        upsample(a.integer("upsample", 1)),
-        dilation_h(a.integer("dilation", 1, 0)),
-        dilation_w(a.integer("dilation", 1, 1)) {
-    along(a, input[2] * upsample, (weight[2] - 1) * dilation_h + 1, 0, top, height);
-    along(a, input[3] * upsample, (weight[3] - 1) * dilation_w + 1, 2, left, width);
-  }
-
- private:
-  void along(const Attributes &a, int64_t size, int64_t reach, size_t side, int64_t &before, int64_t &extent) const {
-    if (a.word("padding", "0") == "same") {
-      extent = (size + stride - 1) / stride;
-      before = std::max<int64_t>((extent - 1) * stride + reach - size, 0) / 2;
-    } else {
-      before = a.integer("padding", 0, side);
-      extent = (size + before + a.integer("padding", 0, side + 1) - reach) / stride + 1;
-    }
+  // -1: a zero.
+  int64_t source(int64_t i, int64_t k) const {
+    int64_t u = i * stride + k * dilation - before;
+    if (mode == "zeros" && (u < 0 || u >= size)) return -1;
+    if (mode == "reflect") u = u < 0 ? -u : u >= size ? 2 * (size - 1) - u : u;
+    u = std::clamp<int64_t>(u, 0, size - 1);
+    const auto from = static_cast<int64_t>(std::floor(static_cast<float>(u) * static_cast<float>(1.0 / upsample)));
+    return std::min(from, input - 1);
   }
 };
 
+struct ConvolutionGeometry {
+  WindowAxis across, down;
+
+  ConvolutionGeometry(const Attributes &a, const std::vector<int64_t> &input, int64_t kernel_h, int64_t kernel_w)
+      : across(along(a, input[3], kernel_w, 1)), down(along(a, input[2], kernel_h, 0)) {}
+
+ private:
+  static WindowAxis along(const Attributes &a, int64_t input, int64_t kernel, size_t axis) {
+    WindowAxis made;
+    made.stride = a.integer("stride", 1, axis);
+    made.dilation = a.integer("dilation", 1, axis);
+    made.upsample = a.real("upsample", 1);
+    made.mode = a.word("padding_mode", "zeros");
+    made.input = input;
+    made.size = static_cast<int64_t>(std::floor(static_cast<double>(input) * made.upsample));
+    const int64_t reach = (kernel - 1) * made.dilation + 1;
+    if (a.word("padding", "0") == "same") {
+      made.extent = (made.size + made.stride - 1) / made.stride;
+      made.before = std::max<int64_t>((made.extent - 1) * made.stride + reach - made.size, 0) / 2;
+    } else {
+      made.before = a.integer("padding", 0, 2 * axis);
+      made.extent = (made.size + made.before + a.integer("padding", 0, 2 * axis + 1) - reach) / made.stride + 1;
+    }
+    return made;
+  }
+};
+
+// [n c l] is a picture of one row, [n c] one pixel a picture.
 template <typename T>
-Array<T> convolve(const Attributes &a, const Array<T> &input, const Array<T> &weight, const Array<T> &bias) {
-  const ConvolutionGeometry g(a, input.shape, weight.shape);
-  Array<T> output({input.shape[0], weight.shape[0], g.height, g.width});
-  for (int64_t n = 0; n < output.shape[0]; n++) {
-    for (int64_t o = 0; o < output.shape[1]; o++) {
-      for (int64_t y = 0; y < g.height; y++) {
-        for (int64_t x = 0; x < g.width; x++) {
+Array<T> as_picture(const Array<T> &array) {
+  const auto &s = array.shape;
+  if (s.size() == 3) return array.reshaped({s[0], s[1], 1, s[2]});
+  return s.size() == 2 ? array.reshaped({s[0], s[1], 1, 1}) : array;
+}
+
+template <typename T>
+Array<T> convolve(const Attributes &a, const Array<T> &given, const Array<T> &weight, const Array<T> &bias) {
+  const Array<T> input = as_picture(given);
+  const int64_t groups = a.integer("groups", 1), count = input.shape[0], channels = weight.shape[0];
+  const int64_t kernel_h = weight.shape[2], kernel_w = weight.shape[3], inputs = weight.shape[1];
+  const ConvolutionGeometry g(a, input.shape, kernel_h, kernel_w);
+  Array<T> output({count, channels, g.down.extent, g.across.extent});
+  for (int64_t n = 0; n < count; n++) {
+    for (int64_t o = 0; o < channels; o++) {
+      const int64_t first = o / (channels / groups) * inputs;
+      for (int64_t y = 0; y < g.down.extent; y++) {
+        for (int64_t x = 0; x < g.across.extent; x++) {
           T sum = bias.values.empty() ? T(0) : bias.values[static_cast<size_t>(o)];
-          for (int64_t i = 0; i < weight.shape[1]; i++) {
-            for (int64_t ky = 0; ky < weight.shape[2]; ky++) {
-              const int64_t v = y * g.stride + ky * g.dilation_h - g.top;
-              for (int64_t kx = 0; kx < weight.shape[3]; kx++) {
-                const int64_t u = x * g.stride + kx * g.dilation_w - g.left;
-                if (u < 0 || v < 0) continue;
-                sum += weight.at(o, i, ky, kx) * input.padded(n, i, v / g.upsample, u / g.upsample);
+          for (int64_t i = 0; i < inputs; i++) {
+            for (int64_t ky = 0; ky < kernel_h; ky++) {
+              for (int64_t kx = 0; kx < kernel_w; kx++) {
+                const int64_t v = g.down.source(y, ky), u = g.across.source(x, kx);
+                if (u >= 0 && v >= 0) sum += weight.at(o, i, ky, kx) * input.at(n, first + i, v, u);
               }
             }
           }
@@ -55,7 +85,71 @@ Array<T> convolve(const Attributes &a, const Array<T> &input, const Array<T> &we
       }
     }
   }
-  return output;
+  if (given.shape.size() == 3) return output.reshaped({count, channels, g.across.extent});
+  return given.shape.size() == 2 ? output.reshaped({count, channels}) : output;
+}
+
+// TensorFlow's form: u' . W v with v = n(W^T u), u' = n(W v), n(x) = x / (|x| + 1e-12); |x| is the root of the sum of
+// squares, not of their magnitudes, so that derivatives go through.
+template <typename T>
+T stepped_sigma(const Array<T> &weight, const Array<T> &u, size_t rows, size_t columns) {
+  using std::sqrt;
+  std::vector<T> v(columns, T(0)), product(rows, T(0));
+  T square(0), whole(0);
+  for (size_t o = 0; o < rows; o++) {
+    for (size_t k = 0; k < columns; k++) v[k] += weight.values[o * columns + k] * u.values[o];
+  }
+  for (const T &value : v) square += value * value;
+  for (size_t o = 0; o < rows; o++) {
+    for (size_t k = 0; k < columns; k++) product[o] += weight.values[o * columns + k] * v[k] / (sqrt(square) + 1e-12);
+    whole += product[o] * product[o];
+  }
+  return whole / (sqrt(whole) + 1e-12);
+}
+
+// weight / (u . W v), W = the weight as (o, everything else). u and v are constants, so only their real parts are used.
+template <typename T>
+Array<T> spectral_normed(const Attributes &a, const Operands<T> &in, const std::string &name) {
+  Array<T> weight = in.at(name);
+  if (a.word("spectral_norm", "none") == "none") return weight;
+  const size_t rows = static_cast<size_t>(weight.shape[0]), columns = weight.values.size() / rows;
+  T sigma(0);
+  if (a.word("spectral_form", "torch") == "tf") {
+    sigma = stepped_sigma(weight, in.at(name + "_u"), rows, columns);
+    for (T &value : weight.values) value /= sigma;
+    return weight;
+  }
+  for (size_t o = 0; o < rows; o++) {
+    for (size_t k = 0; k < columns; k++)
+      sigma += in.at(name + "_u").values[o] * weight.values[o * columns + k] * in.at(name + "_v").values[k];
+  }
+  for (T &value : weight.values) value /= sigma;
+  return weight;
+}
+
+// Batch norm with stored statistics, per channel of n c ...
+template <typename T>
+void normalise(const Attributes &a, const Operands<T> &in, Array<T> &values) {
+  if (a.word("norm", "none") == "none") return;
+  const size_t channels = static_cast<size_t>(values.shape[1]);
+  const size_t space = values.values.size() / (channels * static_cast<size_t>(values.shape[0]));
+  for (size_t i = 0; i < values.values.size(); i++) {
+    const size_t c = i / space % channels;
+    using std::sqrt;
+    values.values[i] = (values.values[i] - in.at("running_mean").values[c]) /
+                           sqrt(in.at("running_var").values[c] +
+                                T(static_cast<double>(static_cast<float>(a.real("norm_eps", 1e-5))))) *
+                           in.at("norm_weight").values[c] +
+                       in.at("norm_bias").values[c];
+  }
+}
+
+// Where sums go through a norm: 8e-6 of the largest result.
+inline Array<double> relative_bound(Array<double> values) {
+  double largest = 0;
+  for (const double v : values.values) largest = std::max(largest, std::fabs(v));
+  std::fill(values.values.begin(), values.values.end(), 8e-6 * largest);
+  return values;
 }
 
 inline Array<double> magnitudes(Array<double> array) {

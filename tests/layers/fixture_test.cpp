@@ -16,10 +16,24 @@ class LayerFixture : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(LayerFixture, ForwardAndBackward) {
   const Archive fixture = read_layer_fixture(GetParam());
+  const std::string &layer = fixture.metadata.at("layer");
+  if (!is_built(layer, KernelTable::linked()))
+    GTEST_SKIP() << "this build is without " << layer << " (SLUICE_ONLY_LAYERS)";
   const TensorMap inputs = with_prefix(fixture.tensors, "in.");
   const Model model(one_layer_graph(fixture, KernelTable::linked()), one_layer_weights(fixture));
-  const TensorMap outputs = model.run(inputs);
-  EXPECT_LE(relative_error(outputs.at("output"), fixture.tensors.at("out.output")), kValueBound);
+  TensorMap state;
+  RunOptions options;
+  options.state = &state;
+  const TensorMap outputs = model.run(inputs, options);
+  for (const auto &[name, expected] : with_prefix(fixture.tensors, "out.")) {
+    const StoredTensor &made = outputs.at(output_tensor(name, inputs));
+    EXPECT_EQ(made.shape, expected.shape) << name;
+    EXPECT_LE(relative_error(made, expected), kValueBound) << name;
+  }
+  for (const auto &[name, expected] : with_prefix(fixture.tensors, "state_out.")) {
+    ASSERT_EQ(state.count("node." + name), 1u) << name;
+    EXPECT_LE(relative_error(state.at("node." + name), expected), kValueBound) << name;
+  }
 
   const TensorMap made = gradients(model, inputs, with_prefix(fixture.tensors, "gradout."));
   const TensorMap expected = with_prefix(fixture.tensors, "grad.");
@@ -29,6 +43,7 @@ TEST_P(LayerFixture, ForwardAndBackward) {
   for (const auto &[name, gradient] : expected) {
     const std::string ours = inputs.count(name) != 0 ? name : "node." + name;
     ASSERT_EQ(made.count(ours), 1u) << ours;
+    EXPECT_EQ(made.at(ours).shape, gradient.shape) << ours;
     EXPECT_LE(relative_error(made.at(ours), gradient, 1e-3 * largest), kGradientBound) << ours;
   }
 }

@@ -7,6 +7,7 @@
 #include <complex>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <ostream>
 #include <stdexcept>
@@ -15,7 +16,7 @@
 
 namespace sluice::testing {
 
-// Axis order as in files: n c h w, o i kh kw.
+// Axis order as in files: n c h w, o i kh kw. Any number of dimensions.
 template <typename T>
 struct Array {
   std::vector<int64_t> shape;
@@ -27,10 +28,23 @@ struct Array {
     for (const int64_t extent : shape) count *= extent;
     values.assign(static_cast<size_t>(count), T(0));
   }
+  T &at(std::initializer_list<int64_t> index) {
+    int64_t offset = 0;
+    size_t d = 0;
+    for (const int64_t i : index) offset = offset * shape[d++] + i;
+    return values[static_cast<size_t>(offset)];
+  }
+  const T &at(std::initializer_list<int64_t> index) const { return const_cast<Array *>(this)->at(index); }
   T &at(int64_t a, int64_t b, int64_t c, int64_t d) {
     return values[static_cast<size_t>(((a * shape[1] + b) * shape[2] + c) * shape[3] + d)];
   }
   const T &at(int64_t a, int64_t b, int64_t c, int64_t d) const { return const_cast<Array *>(this)->at(a, b, c, d); }
+  // Axes of one element that a file may leave out: a linear layer's weight [o i] as [o i 1 1].
+  Array reshaped(const std::vector<int64_t> &extents) const {
+    Array other = *this;
+    other.shape = extents;
+    return other;
+  }
   // Zero outside the last two axes.
   T padded(int64_t a, int64_t b, int64_t c, int64_t d) const {
     return c < 0 || d < 0 || c >= shape[2] || d >= shape[3] ? T(0) : at(a, b, c, d);
@@ -51,6 +65,12 @@ class Attributes {
   double real(const std::string &name, double fallback) const;
   // Value i of a list; a single value stands for all.
   int64_t integer(const std::string &name, int64_t fallback, size_t i = 0) const;
+  // The same with another value of one attribute.
+  Attributes with(const std::string &name, const std::string &value) const {
+    Attributes other = *this;
+    other.values_[name] = {value};
+    return other;
+  }
 
  private:
   std::map<std::string, std::vector<std::string>> values_;
@@ -63,6 +83,8 @@ struct LayerReference {
   std::function<Array<Complex>(const Attributes &, const Operands<Complex> &)> derivative;
   // Largest error allowed to each output of a float32 kernel; may be empty: 4e-6 of the largest output.
   std::function<Array<double>(const Attributes &, const Operands<double> &)> bound;
+  // Outputs besides the first, by port; they are exact.
+  std::map<std::string, std::function<Array<double>(const Attributes &, const Operands<double> &)>> others;
 };
 
 struct LayerCase {
@@ -70,8 +92,9 @@ struct LayerCase {
   std::string attributes;                    // as in a graph line
   std::vector<std::vector<int64_t>> inputs;  // shapes, in the order of the layer's input ports
   bool exact = false;                        // with small whole numbers the result has no rounding: 0 differing bits
-  std::map<std::string, double> constants;   // operands that have one value throughout (a gate held open)
-  std::vector<std::string> masks;            // operands of zeros and ones
+  std::map<std::string, double> constants = {};  // operands that have one value throughout (a gate held open)
+  std::vector<std::string> masks = {};           // operands of zeros and ones
+  std::map<std::string, int> labels = {};        // operands of whole numbers from 0, below this
 };
 
 inline void PrintTo(const LayerCase &one, std::ostream *out) {
@@ -89,7 +112,7 @@ struct RegisterLayerCases {
 template <typename Reference>
 LayerReference make_reference(
     std::function<Array<double>(const Attributes &, const Operands<double> &)> bound = nullptr) {
-  return {Reference::template value<double>, Reference::template value<Complex>, std::move(bound)};
+  return {Reference::template value<double>, Reference::template value<Complex>, std::move(bound), {}};
 }
 
 // f(v) for the activations of a graph line.

@@ -77,6 +77,90 @@ TEST(GraphFile, Whole) {
   EXPECT_TRUE(g.outputs[1].shape.empty());
 }
 
+TEST(GraphFile, WeightsAndMode) {
+  EXPECT_EQ(node("f y from x").weights, "y.");
+  EXPECT_EQ(node("f y from x weights=0.width-b_").weights, "0.width-b_");
+  EXPECT_TRUE(node("f y from x weights=net.").attributes.empty());
+  EXPECT_EQ(node("f y from x k=batch_{mode}").attributes.at("k").text(), "batch_eval");
+  const ParseOptions options{.overrides = {{"width", "8"}}, .mode = "train"}, bad{.overrides = {}, .mode = "test"};
+  const Graph train = parse_graph(with("f y from x k=batch_{mode}"), "g", options);
+  EXPECT_EQ(train.nodes[0].attributes.at("k").text(), "batch_train");
+  EXPECT_EQ(train.parameters.at("width"), "8");
+  EXPECT_EQ(message_of(ErrorCode::usage, [&] { parse_graph("", "g", bad); }), "g: mode is eval or train, got 'test'");
+  EXPECT_EQ(refusal(with("f y from x weights=")), "g:4: node 'y': a value of 'weights' is missing");
+  for (const char *prefix : {"net", "a/b.", "a,b_"}) {
+    EXPECT_EQ(
+        refusal(with(std::string("f y from x weights=") + prefix)),
+        std::string("g:4: node 'y': weights is the beginning of a name, up to a '.' or '_', got '") + prefix + "'");
+  }
+}
+
+TEST(GraphFile, RenamedPorts) {
+  const Node renamed = node("f y from x weights=net. rename=weight:norm1_weight,running_mean:running_mean1");
+  EXPECT_EQ(renamed.renamed,
+            (std::map<std::string, std::string>{{"weight", "norm1_weight"}, {"running_mean", "running_mean1"}}));
+  EXPECT_TRUE(renamed.attributes.empty());
+  for (const char *text : {"", "weight", "weight:", ":name", "weight:a,", "weight:a:b", "weight:2*a"}) {
+    EXPECT_EQ(refusal(with(std::string("f y from x rename=") + text)),
+              std::string("g:4: node 'y': rename is port:name,port:name, got '") + text + "'");
+  }
+  EXPECT_EQ(refusal(with("f y from x rename=weight:a,weight:b")), "g:4: node 'y': 'weight' is renamed twice");
+  EXPECT_EQ(refusal(with("concat y from x,x rename=weight:a")),
+            "g:4: node 'y': concat joins channels: it has one output and no keys");
+  EXPECT_NE(refusal(with("slice y from x channels=1 rename=weight:a")).find("'rename'"), std::string::npos);
+}
+
+TEST(GraphFile, Ranges) {
+  const Graph g =
+      parse_graph("model m\nparam classes=10\ninput label [n] range=0,classes-1\nf y from label\noutput y", "g");
+  EXPECT_EQ(g.inputs[0].range, (std::pair<int64_t, int64_t>{0, 9}));
+  EXPECT_FALSE(parse_graph(with("f y from x"), "g").inputs[0].range);
+  EXPECT_EQ(refusal("input i [n] range=3"), "g:1: input 'i': range is FIRST,LAST, got '3'");
+  EXPECT_EQ(refusal("input i [n] range=0,"), "g:1: input 'i': a value is missing");
+  EXPECT_EQ(refusal("input i [n] range=0,1.5"), "g:1: input 'i': range is two integers, got '0,1.5'");
+  EXPECT_EQ(refusal("input i [n] range=2,1"), "g:1: input 'i': range begins with 2, above its end 1");
+}
+
+TEST(GraphFile, StructuralOps) {
+  const Node all = node("slice y from x channels=width/2"), part = node("slice y from x first=8 channels=4");
+  EXPECT_EQ(all.attributes.at("first").text() + " " + all.attributes.at("channels").text(), "0 24");
+  EXPECT_EQ(part.attributes.at("first").text() + " " + part.attributes.at("channels").text(), "8 4");
+  EXPECT_EQ(node("reshape y from x shape=0,-1,9,0,0").attributes.at("shape").text(), "0,-1,9,0,0");
+  const auto of = [](const std::string &line) { return refusal(with(line)).substr(15); };
+  EXPECT_EQ(of("slice y from x"), "channels is missing");
+  EXPECT_EQ(of("slice y from x,x channels=1"), "slice reads one tensor and makes one");
+  EXPECT_EQ(of("slice y from x to a,b channels=1"), "slice reads one tensor and makes one");
+  EXPECT_EQ(of("slice y from x channels=0"), "channels of slice is an integer from 1 to 16777216, got '0'");
+  EXPECT_EQ(of("slice y from x channels=1,2"), "channels of slice is an integer from 1 to 16777216, got '1,2'");
+  EXPECT_EQ(of("slice y from x first=-1 channels=1"), "first of slice is an integer from 0 to 16777216, got '-1'");
+  EXPECT_EQ(of("slice y from x axis=1"), "unknown key 'axis'; known: first, channels");
+  EXPECT_EQ(of("slice y from x channels=1 weights=a."), "unknown key 'weights'; known: first, channels");
+  EXPECT_EQ(of("reshape y from x"), "shape is missing");
+  EXPECT_EQ(of("reshape y from x,x shape=1"), "reshape reads one tensor and makes one");
+  EXPECT_EQ(of("reshape y from x shape=0,a"), "shape of reshape is an integer from -1 to 16777216, got 'a'");
+  EXPECT_EQ(of("reshape y from x shape=-1,0,-1"), "only one extent is -1, what is left");
+  EXPECT_EQ(of("reshape y from x shape=1,1,1,1,1,1,1"), "more than 6 dimensions");
+  EXPECT_EQ(of("concat y from x weights=a."), "concat joins channels: it has one output and no keys");
+}
+
+TEST(GraphFile, LoopsAndConditions) {
+  const Graph g = parse_graph(with("for i=1..3 f y{i} from x channels={i}*width\nif {mode}=eval f y from y3"), "g");
+  ASSERT_EQ(g.nodes.size(), 4u);
+  EXPECT_EQ(g.nodes[2].name, "y3");
+  EXPECT_EQ(g.nodes[2].line, 4);
+  EXPECT_EQ(g.nodes[2].attributes.at("channels").text(), "144");
+  EXPECT_EQ(refusal(with("for width=1..2 f y{width} from x")), "g:4: the loop variable 'width' is also a parameter");
+  EXPECT_EQ(refusal(with("for i=1..2 f y from x")), "g:4: node 'y': a node of this name is already at line 4");
+}
+
+TEST(GraphFile, ValuesAreLimited) {
+  const std::string word(1000, 'a');
+  EXPECT_EQ(refusal("param p=" + word + "a"), "g:1: param 'p': the value is longer than 1000 bytes");
+  std::string text = "model m\nparam p=" + word + "\ninput x [n]\nf y from x k=p";
+  for (int i = 0; i < 17000; ++i) text += ",p";
+  EXPECT_EQ(refusal(text + "\noutput y"), "g:4: node 'y': the values of all nodes are longer than 16 MB");
+}
+
 TEST(GraphFile, Shapes) {
   const auto shape = [](const std::string &text) {
     std::string result;
@@ -202,7 +286,7 @@ TEST(GraphFile, InputRefusals) {
   EXPECT_EQ(refusal("input i [n 2*h]"), "g:1: input 'i': unknown name 'h' in '2*h'");
   EXPECT_EQ(refusal("input i [n] [m]"), "g:1: input 'i': unexpected '[', key=value is expected here");
   EXPECT_EQ(refusal("input i [n] scal=2"),
-            "g:1: input 'i': unknown key 'scal'; known: scale, offset, order, pad, value");
+            "g:1: input 'i': unknown key 'scal'; known: scale, offset, order, pad, value, range");
   EXPECT_EQ(refusal("input i [n] scale=1 scale=2"), "g:1: input 'i': 'scale' twice");
   EXPECT_EQ(refusal("input i [n] scale=1/255"),
             "g:1: input 'i': 1/255 leaves a remainder (write 1.0/255 for a real quotient) in '1/255'");

@@ -12,7 +12,8 @@ namespace {
 using testing::message_of;
 
 const Kernel &relu() {
-  const Kernel *kernel = KernelTable::linked().find("activation", "forward", "cpu", {{"activation", "relu"}});
+  const Kernel *kernel =
+      KernelTable::linked().find("activation", "forward", "cpu", {{"activation", "none+relu+leaky_relu"}});
   if (kernel == nullptr) throw std::runtime_error("the test needs the relu kernel");
   return *kernel;
 }
@@ -22,6 +23,7 @@ TEST(KernelCall, RunsByName) {
   KernelCall call(relu(), "here");
   call.bind("input", BufferView(input.data(), {2, 2, 1, 1}));
   call.bind("output", BufferView(output.data(), {2, 2, 1, 1}));
+  call.bind_scalar("activation_kind", 1);  // relu
   call.bind_scalar("negative_slope", 0);
   call.run();
   EXPECT_EQ(output, (std::vector<float>{0, 2, 0, 4}));
@@ -32,6 +34,7 @@ TEST(KernelCall, ReadsAndWritesViewsWithStrides) {
   KernelCall call(relu(), "here");
   call.bind("input", BufferView(input.data(), {1, 4, 1, 1}, {1, 2, 8, 8}));
   call.bind("output", BufferView(output.data() + 1, {1, 4, 1, 1}, {1, 2, 8, 8}));
+  call.bind_scalar("activation_kind", 1);  // relu
   call.bind_scalar("negative_slope", 0);
   call.run();
   EXPECT_EQ(output, (std::vector<float>{9, 0, 9, 2, 9, 0, 9, 4}));
@@ -40,6 +43,7 @@ TEST(KernelCall, ReadsAndWritesViewsWithStrides) {
 TEST(KernelCall, TellsTheShapeOfTheOutput) {
   KernelCall call(relu(), "here");
   call.bind("input", BufferView(nullptr, {3, 5, 7, 2}));
+  call.bind_scalar("activation_kind", 1);  // relu
   call.bind_scalar("negative_slope", 0);
   EXPECT_EQ(call.query().at("output"), (std::vector<int64_t>{3, 5, 7, 2}));
 }
@@ -63,6 +67,7 @@ TEST(KernelCall, ErrorsNameWherePortExpectedAndGot) {
     KernelCall call(relu(), "model m, node n");
     call.bind("input", view);
     call.bind("output", BufferView(values.data(), {2, 2, 1, 1}));
+    call.bind_scalar("activation_kind", 1);  // relu
     call.bind_scalar("negative_slope", 0);
     call.run();
   });
@@ -78,6 +83,7 @@ TEST(KernelCall, CancelledBeforeItsTasks) {
   KernelCall call(relu(), "here");
   call.bind("input", BufferView(input.data(), {1, 256, 256, 1}));
   call.bind("output", BufferView(output.data(), {1, 256, 256, 1}));
+  call.bind_scalar("activation_kind", 1);  // relu
   call.bind_scalar("negative_slope", 0);
   try {
     call.run(&context);

@@ -122,7 +122,7 @@ TEST(Model, ErrorsNameFileLineAndNode) {
     return message_of([&] { model("input a [1 1 h w]\n" + line + "\noutput x\n"); });
   };
   EXPECT_NE(load("nonsense x from a").find("test.graph:3: node 'x': no layer 'nonsense'; built:"), std::string::npos);
-  EXPECT_NE(load("activation x from a activation=swish").find("activation=swish is not built; built: elu"),
+  EXPECT_NE(load("activation x from a activation=swish").find("activation=swish is not built; built: none relu"),
             std::string::npos);
   EXPECT_NE(
       load("activation x from a colour=red activation=relu").find("has no attribute 'colour'; it has: activation"),

@@ -2,10 +2,11 @@
 // tests/fixtures/layers: a one-layer graph is written from a file's attributes. For tests that link the runtime.
 #pragma once
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <sstream>
 
 #include "runtime/graph_file.h"
 #include "runtime/kernel_table.h"
@@ -34,28 +35,71 @@ inline std::string attribute_text(const nlohmann::json &value) {
   return text;
 }
 
+// What the definitions of an op read, or a layer's schema: names in order, each once.
+inline std::vector<std::string> input_ports(const std::string &layer, const KernelTable &table) {
+  std::vector<std::string> names;
+  const auto composite = table.composites().find(layer);
+  if (table.schemas().count(layer) != 0) {
+    for (const SchemaPort &port : table.schema(layer).inputs) names.push_back(port.name);
+  } else if (composite != table.composites().end()) {
+    std::istringstream lines("\n" + composite->second);
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("op " + layer + " ")) continue;
+      std::istringstream words(line);
+      std::string word;
+      while (words >> word && word != "from") continue;
+      words >> word;
+      std::istringstream ports(word);
+      while (std::getline(ports, word, ',')) {
+        const std::string name = word.substr(0, word.find('?'));
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+      }
+    }
+  }
+  return names;
+}
+
+inline bool is_built(const std::string &layer, const KernelTable &table) { return !input_ports(layer, table).empty(); }
+
+// An output that a file calls like an input (`mask`) is a tensor of another name in a graph, and port `new_mask`.
+inline std::string output_tensor(const std::string &name, const TensorMap &inputs) {
+  return inputs.count(name) != 0 ? "new_" + name : name;
+}
+
 // The layer as node `node`, its tensors under the names of its ports.
 inline Graph one_layer_graph(const Archive &fixture, const KernelTable &table) {
-  // Attributes that say how others came to be, or belong to a norm the case does not have.
-  const std::set<std::string> information{"norm_eps", "norm_momentum", "norm_position"};
   const std::string &layer = fixture.metadata.at("layer");
-  std::string text = "model fixture\n", from;
-  for (const SchemaPort &port : table.schema(layer).inputs) {
-    const auto &shape = fixture.tensors.at("in." + port.name).shape;
-    text += fmt::format("input {} [{} {} {} {}]\n", port.name, shape[0], shape[1], shape[2], shape[3]);
-    from += (from.empty() ? "" : ",") + port.name;
+  std::string text = "model fixture\n", from, to;
+  for (const std::string &port : input_ports(layer, table)) {
+    const auto given = fixture.tensors.find("in." + port);
+    if (given == fixture.tensors.end()) continue;
+    text += fmt::format("input {} [{}]\n", port, fmt::join(given->second.shape, " "));
+    from += (from.empty() ? "" : ",") + port;
   }
-  text += fmt::format("{} node from {} to output", layer, from);
+  std::vector<std::string> outputs;
+  for (const auto &[name, tensor] : with_prefix(fixture.tensors, "out.")) outputs.push_back(name);
+  if (table.schemas().count(layer) != 0) {
+    outputs.clear();
+    for (const SchemaPort &port : table.schema(layer).outputs) outputs.push_back(port.name);
+  }
+  text += fmt::format("{} node from {} to {}", layer, from, fmt::join(outputs, ","));
   const auto attributes = nlohmann::json::parse(fixture.metadata.at("attributes"));
   for (const auto &[key, value] : attributes.items()) {
-    if (information.count(key) == 0) text += fmt::format(" {}={}", key, attribute_text(value));
+    const std::string value_text = attribute_text(value);
+    const bool is_prose = value_text.find(' ') != std::string::npos;  // says which axis is which
+    if (!is_prose) text += fmt::format(" {}={}", key, value_text);
   }
-  return parse_graph(text + "\noutput output\n", layer + ".graph");
+  for (const std::string &name : outputs) text += "\noutput " + name;
+  ParseOptions options;
+  options.composites = &table.composites();
+  return parse_graph(text + "\n", layer + ".graph", options);
 }
 
 inline TensorMap one_layer_weights(const Archive &fixture) {
   TensorMap weights;
-  for (const auto &[name, tensor] : with_prefix(fixture.tensors, "param.")) weights["node." + name] = tensor;
+  for (const char *prefix : {"param.", "state."}) {
+    for (const auto &[name, tensor] : with_prefix(fixture.tensors, prefix)) weights["node." + name] = tensor;
+  }
   return weights;
 }
 

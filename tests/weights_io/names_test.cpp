@@ -51,6 +51,10 @@ Archive small_torch() {
 
 std::vector<float> values(const StoredTensor &tensor) { return {tensor.f32(), tensor.f32() + tensor.elements()}; }
 
+std::string refusal(const NamesFile &names, const Archive &source) {
+  return message_of(ErrorCode::bad_file, [&] { apply_names(names, source, "s"); });
+}
+
 TEST(Names, SplitsAndInfersParameters) {
   const Conversion result = apply_names(parse_names(kSmall, "n"), small_torch(), "s");
   EXPECT_EQ(result.dialect, "torch");
@@ -109,6 +113,42 @@ TEST(Names, ConvertsToFloat32) {
   EXPECT_EQ(values(apply_names(names, archive, "s").tensors.at("n.w")), (std::vector<float>{1}));
 }
 
+TEST(Names, DropsAxesOfExtentOneAndCalculatesParameters) {
+  const char *text =
+      "model m\nparam a = sqrt w.w[0] * 8 / v.w[0]\nparam b = w.w[0] - v.w[0] + 1\n"
+      "dialect d\nv -> v.w layout=1o\nw -> w.w layout=o1i:io";
+  const NamesFile names = parse_names(text, "n");
+  Archive archive;
+  archive.tensors["v"] = counting({1, 2});
+  archive.tensors["w"] = counting({2, 1, 4});
+  const Conversion result = apply_names(names, archive, "s");
+  EXPECT_EQ(result.tensors.at("v.w").shape, std::vector<int64_t>{2});
+  EXPECT_EQ(values(result.tensors.at("w.w")), (std::vector<float>{0, 4, 1, 5, 2, 6, 3, 7}));
+  EXPECT_EQ(result.parameters, (std::map<std::string, std::string>{{"a", "4"}, {"b", "3"}}));
+  archive.tensors["v"] = counting({2, 2});
+  EXPECT_PRED_FORMAT2(IsSubstring, "'v': shape [2, 2], expected 1 along axis 0", refusal(names, archive));
+}
+
+TEST(Names, PrefixesCopiesAndWhatOneDialectAddsToAnother) {
+  const char *text =
+      "model m\nset i = 1..2\ndialect ours\n{i} -> n.{i}\ndialect theirs like ours\n"
+      "prefix p. q.p.\nsame c.{i} = {i}\nignore *.count";
+  const NamesFile names = parse_names(text, "n");
+  for (const std::string prefix : {"", "p.", "q.p."}) {
+    Archive archive;
+    for (const char *name : {"1", "2", "c.2", "x.count"}) archive.tensors[prefix + name] = counting({3});
+    const Conversion result = apply_names(names, archive, "s");
+    EXPECT_EQ(result.dialect, "theirs");
+    EXPECT_TRUE(result.tensors.size() == 2 && result.ignored == 2);
+    archive.tensors[prefix + "c.2"].f32()[1] = 7;
+    const std::string unequal = "): 1 unequal: '" + prefix + "c.2' is not '" + prefix + "2'";
+    EXPECT_PRED_FORMAT2(IsSubstring, unequal, refusal(names, archive));
+  }
+  Archive plain;
+  plain.tensors["1"] = plain.tensors["2"] = counting({3});
+  EXPECT_EQ(apply_names(names, plain, "s").dialect, "ours");
+}
+
 TEST(Names, EverythingThatDoesNotFitIsListedTogether) {
   Archive archive = small_torch();
   archive.tensors.erase("two.conv.weight");
@@ -116,10 +156,8 @@ TEST(Names, EverythingThatDoesNotFitIsListedTogether) {
   archive.tensors["last.weight"] = counting({1, 1});
   archive.tensors["extra.1"] = counting({1});
   archive.tensors["step"] = counting({1});  // ignored in the other dialect only
-  const std::string message =
-      message_of(ErrorCode::bad_file, [&] { apply_names(parse_names(kSmall, "n"), archive, "file.pth"); });
-  EXPECT_EQ(message,
-            "file.pth: does not fit model small (names of dialect torch): 1 missing: 'two.conv.weight'; "
+  EXPECT_EQ(refusal(parse_names(kSmall, "n"), archive),
+            "s: does not fit model small (names of dialect torch): 1 missing: 'two.conv.weight'; "
             "2 unexpected: 'extra.1', 'step'; 2 misshapen: 'one.conv.weight': shape [3, 2, 1, 1], expected an axis 0 "
             "that can be cut into 2 equal parts, 'last.weight': shape [1, 1], expected 4 axes");
 }
@@ -131,7 +169,7 @@ TEST(Names, IntegersAndHugeDoublesAreNoWeights) {
   archive.tensors["v"] = {DType::f64, {}, test::Bytes(8)};
   std::memcpy(archive.tensors["v"].bytes.data(), &huge, 8);
   archive.tensors["w"] = {DType::i32, {1}, test::Bytes(4)};
-  const std::string message = message_of(ErrorCode::bad_file, [&] { apply_names(names, archive, "s"); });
+  const std::string message = refusal(names, archive);
   EXPECT_PRED_FORMAT2(IsSubstring, "'w': type I32, expected real numbers", message);
   EXPECT_PRED_FORMAT2(IsSubstring, "'v': element 0 is 1e+300, beyond the range of F32", message);
 }
@@ -139,8 +177,7 @@ TEST(Names, IntegersAndHugeDoublesAreNoWeights) {
 TEST(Names, LongListsAreCut) {
   Archive archive = small_torch();
   for (int i = 1000; i < 1300; ++i) archive.tensors["x" + std::to_string(i)] = counting({1});
-  const std::string message =
-      message_of(ErrorCode::bad_file, [&] { apply_names(parse_names(kSmall, "n"), archive, "s"); });
+  const std::string message = refusal(parse_names(kSmall, "n"), archive);
   EXPECT_PRED_FORMAT2(IsSubstring, "300 unexpected: 'x1000', ", message);
   EXPECT_PRED_FORMAT2(IsSubstring, "'x1199' and 100 more", message);
   EXPECT_PRED_FORMAT2(IsNotSubstring, "x1200", message);
@@ -148,9 +185,7 @@ TEST(Names, LongListsAreCut) {
 
 TEST(Names, NoDialectFits) {
   Archive archive;
-  const auto message = [&] {
-    return message_of(ErrorCode::bad_file, [&] { apply_names(parse_names(kSmall, "small.names"), archive, "s"); });
-  };
+  const auto message = [&] { return refusal(parse_names(kSmall, "small.names"), archive); };
   EXPECT_EQ(message(),
             "s: none of its 0 tensors has a name that small.names knows for model small (dialects torch, tf)");
   archive.tensors["foo"] = counting({1});
@@ -159,13 +194,11 @@ TEST(Names, NoDialectFits) {
 
 TEST(Names, ParameterThatDoesNotFollowFromTheShape) {
   const std::string names = std::string(kSmall) + "param classes = last.weight[4]\n";
-  EXPECT_PRED_FORMAT2(
-      IsSubstring, "s: parameter 'classes' cannot be had from axis 4 of 'last.weight'",
-      message_of(ErrorCode::bad_file, [&] { apply_names(parse_names(names, "n"), small_torch(), "s"); }));
+  EXPECT_PRED_FORMAT2(IsSubstring, "s: parameter 'classes' cannot be had from axis 4 of 'last.weight'",
+                      refusal(parse_names(names, "n"), small_torch()));
   const std::string uneven = std::string(kSmall) + "param half = last.weight[0] / 2\n";
-  EXPECT_PRED_FORMAT2(IsSubstring, "parameter 'half'", message_of(ErrorCode::bad_file, [&] {
-                        apply_names(parse_names(uneven, "n"), small_torch(), "s");
-                      }));
+  EXPECT_EQ(refusal(parse_names(uneven, "n"), small_torch()),
+            "s: parameter 'half' is no whole number above 0: last.weight[0] / 2 of 1, 2");
 }
 
 struct Mistake {
@@ -180,6 +213,9 @@ TEST_P(NamesMistake, IsRefusedWithItsLine) {
   EXPECT_EQ(message_of(ErrorCode::bad_file, [&] { parse_names(GetParam().text, "n"); }), GetParam().message);
 }
 
+constexpr const char *kParamForm =
+    "n:1: expected: param NAME = [sqrt] TENSOR[AXIS] and + - * / with numbers or TENSOR[AXIS], from left to right";
+
 const Mistake kMistakes[] = {
     {"Empty", "", "n:1: no model"},
     {"NoDialect", "model m", "n:1: no dialect"},
@@ -187,7 +223,7 @@ const Mistake kMistakes[] = {
     {"SecondModel", "model m\nmodel k", "n:2: a second model"},
     {"ModelOfTwoWords", "model m n", "n:1: expected: model NAME"},
     {"UnknownStatement", "\n\nfoo bar",
-     "n:3: 'foo' begins no statement (model, set, dialect, ignore, param, or NAME -> NAME)"},
+     "n:3: 'foo' begins no statement (model, set, dialect, prefix, same, ignore, param, or NAME -> NAME)"},
     {"RuleBeforeDialect", "a -> b", "n:1: comes before the first dialect"},
     {"IgnoreBeforeDialect", "ignore b", "n:1: comes before the first dialect"},
     {"IgnoreNothing", "dialect d\nignore", "n:2: expected: ignore PATTERN ..."},
@@ -218,14 +254,21 @@ const Mistake kMistakes[] = {
     {"TargetTwice", "model m\nset s = x y\ndialect d\n{s} -> b", "n:4: 'b' is made twice"},
     {"DialectsDiffer", "model m\ndialect d\na -> b\ndialect e\na -> c",
      "n:4: dialects 'd' and 'e' must make the same tensors; 'b' is in one only"},
-    {"ParamForm", "param a = b", "n:1: expected: param NAME = TENSOR[AXIS] [* N] [/ N]"},
-    {"ParamOperator", "param a = b[0] + 1", "n:1: expected: param NAME = TENSOR[AXIS] [* N] [/ N]"},
+    {"ParamForm", "param a = b", kParamForm},
+    {"ParamOperator", "param a = b[0] +- 1", kParamForm},
     {"ParamAxis", "param a = b[x]", "n:1: 'x' is no number of at least 0"},
     {"ParamNegativeAxis", "param a = b[-1]", "n:1: '-1' is no number of at least 0"},
     {"ParamZero", "param a = b[0] / 0", "n:1: '0' is no number of at least 1"},
     {"ParamHuge", "param a = b[0] * 4294967296", "n:1: '4294967296' is no number of at least 1"},
     {"ParamTwice", "param a = b[0]\nparam a = b[0]", "n:2: a second param 'a'"},
-    {"ParamOfNothing", "model m\nparam a = z[0]\ndialect d\na -> b", "n:2: no dialect makes 'z'"},
+    {"ParamOfNothing", "model m\nparam a = b[0] - z[0]\ndialect d\na -> b", "n:2: no dialect makes 'z'"},
+    {"EmptyRange", "set a = 3..2", "n:1: '3..2' is no range"},
+    {"TooManyWords", "set a = 0..9999 x", "n:1: more than 10000 words in set 'a'"},
+    {"LikeNothing", "dialect d like e", "n:1: no dialect 'e' above"},
+    {"SameForm", "dialect d\nsame a b", "n:2: expected: same NAME = NAME"},
+    {"SameNamed", "model m\ndialect d\na -> b\nc -> d\nsame a = c", "n:5: 'a' comes twice"},
+    {"SameOfNothing", "model m\ndialect d\na -> b\nsame c = d", "n:4: 'd' is not named"},
+    {"OnlyDroppedAxes", "dialect d\na -> b layout=11", "n:2: layout '11': expected axes out of 'oithw', or AXES:AXES"},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, NamesMistake, ::testing::ValuesIn(kMistakes),
@@ -257,11 +300,10 @@ struct TinyDeepFill {
   TinyDeepFill() {
     const char *gated =
         "conv1 conv2_downsample conv3 conv4_downsample conv5 conv6 conv7_atrous conv8_atrous conv9_atrous "
-        "conv10_atrous "
-        "conv11 conv12 conv13_upsample conv14 conv15_upsample conv16 xconv1 xconv2_downsample xconv3 xconv4_downsample "
-        "xconv5 xconv6 xconv7_atrous xconv8_atrous xconv9_atrous xconv10_atrous pmconv1 pmconv2_downsample pmconv3 "
-        "pmconv4_downsample pmconv5 pmconv6 pmconv9 pmconv10 allconv11 allconv12 allconv13_upsample allconv14 "
-        "allconv15_upsample allconv16";
+        "conv10_atrous conv11 conv12 conv13_upsample conv14 conv15_upsample conv16 "
+        "xconv1 xconv2_downsample xconv3 xconv4_downsample xconv5 xconv6 xconv7_atrous xconv8_atrous xconv9_atrous "
+        "xconv10_atrous pmconv1 pmconv2_downsample pmconv3 pmconv4_downsample pmconv5 pmconv6 pmconv9 pmconv10 "
+        "allconv11 allconv12 allconv13_upsample allconv14 allconv15_upsample allconv16";
     std::istringstream layers(gated);
     for (std::string layer; layers >> layer;) add(layer, true);
     add("conv17", false);
@@ -341,8 +383,7 @@ TEST_F(DeepFillNames, TrainingStateOfTensorFlowIsIgnored) {
   EXPECT_EQ(result.ignored, 2 * 84 + 4 + 2u);
   EXPECT_TRUE(result.tensors == tiny_.ours.tensors);
   trained.tensors["inpaint_net/conv1/Adam_2"] = counting({1});
-  EXPECT_PRED_FORMAT2(IsSubstring, "1 unexpected: 'inpaint_net/conv1/Adam_2'",
-                      message_of(ErrorCode::bad_file, [&] { apply_names(names_, trained, "s"); }));
+  EXPECT_PRED_FORMAT2(IsSubstring, "1 unexpected: 'inpaint_net/conv1/Adam_2'", refusal(names_, trained));
 }
 
 TEST_F(DeepFillNames, EveryMissingTensorIsNoticed) {
@@ -350,8 +391,7 @@ TEST_F(DeepFillNames, EveryMissingTensorIsNoticed) {
     for (const auto &[name, tensor] : source->tensors) {
       Archive less = *source;
       less.tensors.erase(name);
-      EXPECT_PRED_FORMAT2(IsSubstring, "1 missing: '" + name + "'",
-                          message_of(ErrorCode::bad_file, [&] { apply_names(names_, less, "s"); }));
+      EXPECT_PRED_FORMAT2(IsSubstring, "1 missing: '" + name + "'", refusal(names_, less));
     }
   }
 }

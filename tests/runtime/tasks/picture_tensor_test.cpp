@@ -99,5 +99,44 @@ TEST(PasteTensor, RefusesOtherShapesAndNumbersThatAreNone) {
   EXPECT_THROW(paste_tensor(tensor_of({0, 0, std::nanf(""), 0, 0, 0}), output, {1, 0}, picture), Error);
 }
 
+TEST(FirstColourPlane, TakesTheFirstChannelOnWhite) {
+  EXPECT_EQ(first_colour_plane(picture_of(3, 8, {1, 2, 3, 4, 5, 6})).values, (std::vector<float>{1, 4}));
+  EXPECT_EQ(first_colour_plane(picture_of(1, 16, {257, 65535})).values, (std::vector<float>{1, 255}));
+  EXPECT_EQ(first_colour_plane(picture_of(2, 8, {0, 0, 0, 255})).values, (std::vector<float>{255, 0}));
+  EXPECT_EQ(first_colour_plane(picture_of(4, 8, {55, 2, 3, 51, 200, 5, 6, 255})).values,
+            (std::vector<float>{215, 200}));  // 255 - 200 * 51 / 255
+  EXPECT_EQ(first_colour_plane(picture_of(2, 16, {0, 0, 257, 65535})).values, (std::vector<float>{255, 1}));
+}
+
+TEST(GreyPicture, HasTheSamplesOfItsValues) {
+  const Picture picture = grey_picture({2, 1, {127.9f, 300}});
+  EXPECT_EQ(picture.channels, 1);
+  EXPECT_EQ(picture.bits, 8);
+  EXPECT_EQ(picture.samples, (std::vector<uint16_t>{127, 255}));
+}
+
+TEST(TensorToPlane, TakesOneChannelOfOneSample) {
+  const float values[] = {0, 1, 2, 3, 4, 5, 6, 7};
+  const StoredTensor tensor = StoredTensor::of_f32({2, 2, 1, 2}, values);
+  EXPECT_EQ(tensor_to_plane(tensor, output_of("", 10, 1), 1, 0).values, (std::vector<float>{41, 51}));
+  EXPECT_EQ(tensor_to_plane(tensor, output_of(""), 0, 1).width, 2);
+  EXPECT_THROW(tensor_to_plane(tensor, output_of(""), 2, 0), Error);
+  EXPECT_THROW(tensor_to_plane(tensor, output_of(""), 0, 2), Error);
+  EXPECT_THROW(tensor_to_plane(StoredTensor::of_f32({2, 2}), output_of(""), 0, 0), Error);
+}
+
+TEST(TensorToPicture, GivesGreyOrColour) {
+  const Picture colour = tensor_to_picture(tensor_of({9, 10, 19, 20, 29, 30}), output_of("bgr"));
+  EXPECT_EQ(colour.channels, 3);
+  EXPECT_EQ(colour.samples, (std::vector<uint16_t>{29, 19, 9, 30, 20, 10}));
+  const float values[] = {-1, 1};
+  const Picture grey = tensor_to_picture(StoredTensor::of_f32({1, 1, 1, 2}, values), output_of("", 127.5f, 127.5f));
+  EXPECT_EQ(grey.channels, 1);
+  EXPECT_EQ(grey.samples, (std::vector<uint16_t>{0, 255}));
+  EXPECT_THROW(tensor_to_picture(StoredTensor::of_f32({2, 3, 1, 2}), output_of("")), Error);
+  EXPECT_THROW(tensor_to_picture(StoredTensor::of_f32({1, 2, 1, 2}), output_of("")), Error);
+  EXPECT_THROW(tensor_to_picture(tensor_of({0, 0, std::nanf(""), 0, 0, 0}), output_of("")), Error);
+}
+
 }  // namespace
 }  // namespace sluice

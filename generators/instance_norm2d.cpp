@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Instance normalisation (Ulyanov et al., arXiv 1607.08022): every channel of every picture by its own statistics. No
+// running statistics; weight and bias with affine=true.
+#include "packed_vectors.h"
+#include "statistics.h"
+
+using namespace Halide;
+using sluice::Context;
+using sluice::Moments;
+using sluice::Port;
+using sluice::Stages;
+
+struct InstanceNorm2d : sluice::LayerDefaults {
+  static constexpr const char *kName = "instance_norm2d";
+  static constexpr const char *kSummary =
+      "output = (input - mean) / sqrt(variance + eps) * weight + bias, statistics of each channel of each picture";
+  static constexpr bool kAnyRank = true;
+
+  std::vector<Port> inputs() const { return {sluice::tensor("input")}; }
+  std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
+  std::vector<Port> parameters() const {
+    return {sluice::port("weight", {{"o", "input.c"}}).only_when("affine=true", 1),
+            sluice::port("bias", {{"o", "input.c"}}).only_when("affine=true")};
+  }
+  std::vector<sluice::Attribute> attributes() const {
+    using Kind = sluice::Attribute::Kind;
+    return {{"eps", Kind::real, "1e-5", {}, {}, {}}, {"affine", Kind::shape, "false", {}, {}, {}}};
+  }
+
+  std::vector<Port> packed() const { return {sluice::packed_vectors("packed_norm")}; }
+  Stages pack(Context &in) const {
+    Stages stages;
+    sluice::pack_vectors(stages, in, "packed_norm", {"weight", "bias"});
+    return stages;
+  }
+  void unpack(Context &in) const { sluice::unpack_vectors(in, "packed_norm", {"weight", "bias"}); }
+  std::vector<Expr> extents(const Context &in, const std::string &port) const {
+    if (port == "packed_norm") return {in["weight"].extent.at("o"), 2};
+    return sluice::input_extents(in);
+  }
+
+  Stages define(Context &in) const {
+    Stages stages;
+    const Var c("c"), n("n");
+    const Moments plane = sluice::plane_moments(stages, in);
+    const Expr scale = sluice::element_of(in["weight"], c) / sqrt(plane.variance(stages, {c, n}) + in.scalar("eps"));
+    sluice::normalise(stages, in, plane.mean(stages, {c, n}), scale, sluice::element_of(in["bias"], c));
+    return stages;
+  }
+};
+
+SLUICE_REGISTER_LAYER(InstanceNorm2d, instance_norm2d)

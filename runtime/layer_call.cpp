@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/layer_call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "weights_io/error.h"
+
+namespace sluice {
+namespace {
+
+bool is_tensor(const LayerSchema &schema, const SchemaPort *port) {
+  const auto among = [&](const std::vector<SchemaPort> &list) {
+    return std::any_of(list.begin(), list.end(), [&](const SchemaPort &one) { return &one == port; });
+  };
+  return among(schema.inputs) || among(schema.outputs);
+}
+
+// Part `group` of an axis cut into `groups`.
+BufferView cut(BufferView view, size_t axis, int64_t group, int64_t groups, size_t element_bytes,
+               const std::string &what) {
+  if (view.extents[axis] % groups != 0) {
+    throw Error(ErrorCode::input_failed,
+                fmt::format("{}: {} channels are no multiple of groups={}", what, view.extents[axis], groups));
+  }
+  view.extents[axis] /= groups;
+  const int64_t first = group * view.extents[axis] * view.strides[axis];
+  if (view.data != nullptr) view.data = static_cast<char *>(view.data) + first * static_cast<int64_t>(element_bytes);
+  return view;
+}
+
+BufferView slice(const LayerNode &layer, const SchemaPort &port, const BufferView &view, int64_t group) {
+  const int64_t groups = layer.groups();
+  if (groups == 1 || port.whole) return view;
+  const size_t bytes = static_cast<size_t>(view.type.bytes());
+  const std::string what = fmt::format("{}, port '{}'", layer.where(), port.name);
+  if (is_tensor(layer.schema(), &port)) return cut(view, 0, group, groups, bytes, what);
+  // Output channels, or input channels where the weight has those of all groups (a transposed convolution's [i o/groups]).
+  for (size_t d = 0; d < port.axes.size(); d++) {
+    const SchemaAxis &axis = port.axes[d];
+    const bool of_one_group = axis.extent.find("/groups") != std::string::npos;
+    if ((axis.name == "o" || axis.name == "i") && !of_one_group) return cut(view, d, group, groups, bytes, what);
+  }
+  return view;
+}
+
+}  // namespace
+
+const SchemaPort *argument_port(const LayerSchema &schema, const std::string &argument) {
+  std::string name = argument;
+  for (const char *prefix : {"grad_", "new_"}) {
+    if (argument.starts_with(prefix)) name = argument.substr(std::string(prefix).size());
+  }
+  for (const auto *list : {&schema.inputs, &schema.parameters, &schema.state, &schema.outputs}) {
+    for (const SchemaPort &port : *list) {
+      if (port.name == name) return &port;
+    }
+  }
+  return nullptr;
+}
+
+BufferView neutral_input(const SchemaPort &port, halide_type_t type) {
+  static const float floats[] = {0.0f, 1.0f};
+  static const double doubles[] = {0.0, 1.0};
+  const size_t at = port.neutral == 1.0f ? 1 : 0;
+  const void *data = type == halide_type_of<double>() ? static_cast<const void *>(doubles + at) : floats + at;
+  return BufferView(const_cast<void *>(data), Extents(port.axes.size(), 1), type);
+}
+
+void call_layer(const LayerNode &layer, const Kernel &kernel, const OperandLookup &operand, CallContext *context) {
+  const LayerSchema &schema = layer.schema();
+  for (int64_t group = 0; group < layer.groups(); group++) {
+    KernelCall call(kernel, layer.where());
+    for (const auto &names : {call.inputs(), call.outputs()}) {
+      for (const std::string &name : names) {
+        BufferView view = operand(name, group);
+        const SchemaPort *port = argument_port(schema, name);
+        if (port != nullptr) {
+          if (is_tensor(schema, port)) view = port_view(view, *port, schema, layer.where());
+          view = slice(layer, *port, view, group);
+        }
+        call.bind(name, view);
+      }
+    }
+    layer.bind_scalars(call);
+    call.run(context);
+  }
+}
+
+std::map<std::string, Extents> port_extents(const LayerNode &layer, const std::vector<Extents> &inputs) {
+  std::map<std::string, Extents> extents;
+  for (size_t i = 0; i < inputs.size(); i++) {
+    const SchemaPort &port = layer.schema().inputs.at(i);
+    extents[port.name] = port_view(BufferView(nullptr, inputs[i]), port, layer.schema(), layer.where()).extents;
+  }
+  return extents;
+}
+
+std::map<std::string, Extents> parameter_extents(const LayerNode &layer, const std::map<std::string, Extents> &inputs) {
+  std::map<std::string, Extents> all;
+  for (const SchemaPort *port : layer.schema().stored()) {
+    auto extents = layer.parameter_extents(*port, inputs);
+    if (!extents && !layer.holds(port->when)) extents = Extents(port->axes.size(), 1);
+    if (!extents) {
+      throw Error(
+          ErrorCode::bad_file,
+          fmt::format(
+              "{}: the shape of {} is not known: say it in the graph (channels=..., kernel=...) or give weights",
+              layer.where(), port->name));
+    }
+    all[port->name] = *extents;
+  }
+  return all;
+}
+
+std::map<std::string, Extents> packed_extents(const LayerNode &layer,
+                                              const std::map<std::string, Extents> &parameters) {
+  KernelCall pack(layer.kernel("pack"), layer.where());
+  for (const SchemaPort *port : layer.schema().stored())
+    pack.bind(port->name, slice(layer, *port, BufferView(nullptr, parameters.at(port->name)), 0));
+  layer.bind_scalars(pack);
+  return pack.query();
+}
+
+std::vector<Extents> output_extents(const LayerNode &layer, const std::vector<Extents> &inputs) {
+  const LayerSchema &schema = layer.schema();
+  const auto given = port_extents(layer, inputs);
+  KernelCall forward(layer.kernel("forward"), layer.where());
+  if (!schema.parameters.empty()) {
+    for (const auto &[name, extents] : packed_extents(layer, parameter_extents(layer, given)))
+      forward.bind(name, BufferView(nullptr, extents));
+  }
+  for (const SchemaPort &port : schema.inputs) {
+    const auto found = given.find(port.name);
+    const BufferView view = found == given.end() ? neutral_input(port) : BufferView(nullptr, found->second);
+    forward.bind(port.name, slice(layer, port, view, 0));
+  }
+  layer.bind_scalars(forward);
+  auto made = forward.query();
+  std::vector<Extents> result;
+  for (size_t i = 0; i < layer.node().outputs.size(); i++) {
+    const SchemaPort &port = schema.outputs[i];
+    if (!port.whole) made.at(port.name)[0] *= layer.groups();
+    result.push_back(tensor_extents(made.at(port.name), port, schema, inputs, layer.where()));
+  }
+  return result;
+}
+
+}  // namespace sluice

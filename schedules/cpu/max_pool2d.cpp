@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPU schedule of generators/max_pool2d.cpp.
+#include "schedules/cpu/pooling.h"
+#include "schedules/cpu/schedule.h"
+
+SLUICE_SCHEDULE(cpu, max_pool2d, forward) { sluice::compute_pooling(plan); }
+SLUICE_SCHEDULE(cpu, max_pool2d, backward) { sluice::store_every_stage(plan); }

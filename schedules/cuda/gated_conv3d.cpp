@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// GPU schedule of generators/gated_conv3d.cpp.
+#include "schedules/cuda/schedule.h"
+
+SLUICE_SCHEDULE(cuda, gated_conv3d, forward) { sluice::launch_output(plan); }

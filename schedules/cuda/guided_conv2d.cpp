@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// GPU schedule of generators/guided_conv2d.cpp.
+#include "schedules/cuda/schedule.h"
+
+SLUICE_SCHEDULE(cuda, guided_conv2d, forward) { sluice::launch_output(plan); }

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// GPU schedule of generators/instance_norm2d.cpp.
+#include "schedules/cuda/schedule.h"
+
+SLUICE_SCHEDULE(cuda, instance_norm2d, forward) { sluice::launch_every_stage(plan); }

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Multiply-adds of a node, of a layer that exists only here.
+#include "runtime/layer_node.h"
+
+#include <gtest/gtest.h>
+
+#include "runtime/graph_file.h"
+#include "tests/support/message_of.h"
+
+namespace sluice {
+namespace {
+
+using testing::message_of;
+
+// A convolution-like layer with two inputs, the second one optional.
+KernelTable table_with(const std::string &macs) {
+  SchemaPort input, guidance, output;
+  input.name = "input";
+  guidance.name = "guidance";
+  guidance.optional = guidance.whole = true;
+  output.name = "output";
+  for (SchemaPort *port : {&input, &guidance, &output}) port->axes = {{"c", ""}, {"x", ""}, {"y", ""}, {"n", ""}};
+  LayerSchema schema;
+  schema.layer = "invented";
+  schema.inputs = {input, guidance};
+  schema.outputs = {output};
+  schema.attributes = {{"kernel", AttributeKind::shape, "", {"kernel_h", "kernel_w"}, {}, {}},
+                       {"groups", AttributeKind::groups, "1", {"groups"}, {}, {}}};
+  schema.macs = macs;
+  KernelTable table;
+  table.add_schema(schema);
+  table.add({"invented", "forward", "cpu", "symbol", {}, nullptr, nullptr});
+  return table;
+}
+
+int64_t macs_of(const std::string &macs, const std::string &attributes,
+                const std::map<std::string, Extents> &inputs = {{"input", {4, 9, 9, 2}}}) {
+  const KernelTable table = table_with(macs);
+  const Graph graph =
+      parse_graph("model m\ninput x [n 4 h w]\ninvented y from x " + attributes + "\noutput y\n", "m.graph");
+  return LayerNode(graph, graph.nodes.at(0), table, "cpu").macs(inputs, {{"output", {6, 5, 7, 2}}});
+}
+
+const std::string kConvolution = "kernel_h*kernel_w*input.c*output.c*output.x*output.y*output.n";
+
+TEST(LayerNodeMacs, ComeFromAttributesInputsAndOutputs) {
+  EXPECT_EQ(macs_of(kConvolution, "kernel=3,2"), 3 * 2 * 4 * 6 * 5 * 7 * 2);
+  EXPECT_EQ(macs_of("2*kernel_w", "kernel=3,2"), 4);
+}
+
+TEST(LayerNodeMacs, OfGroupsAreThoseOfAllCalls) {
+  EXPECT_EQ(macs_of(kConvolution, "kernel=3 groups=2"), 2 * (3 * 3 * 2 * 3 * 5 * 7 * 2));
+  EXPECT_EQ(macs_of("guidance.c", "kernel=3 groups=2", {{"input", {4, 1, 1, 1}}, {"guidance", {8, 1, 1, 1}}}), 2 * 8);
+}
+
+TEST(LayerNodeMacs, AreNoneWithoutAnExpressionAndForAbsentInputs) {
+  EXPECT_EQ(macs_of("", "kernel=3"), 0);
+  EXPECT_EQ(macs_of("guidance.c*output.x", "kernel=3"), 0);
+}
+
+TEST(LayerNodeMacs, SayWhoseExpressionIsWrong) {
+  const std::string message = message_of([] { macs_of("kernel_h*nonsense", "kernel=3"); });
+  EXPECT_NE(message.find("node y"), std::string::npos) << message;
+  EXPECT_NE(message.find("nonsense"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace sluice
