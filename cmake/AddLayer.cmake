@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# sluice_add_layer(NAME [PACKED] [UPDATED] [MACS formula] [SAVED stage...] [STEPS stage...])
+# sluice_add_layer(NAME [PACKED] [UPDATED] [MACS formula] [REQUIRES condition...] [SAVED stage...] [STEPS stage...])
 #   builds the generator executable of one layer and every kernel that generators/variants.txt lists for it:
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
 #     sluice_training_kernels  backward, and the SAVED stages that backward takes as inputs
@@ -8,6 +8,7 @@
 #     sluice_ptx               the PTX text of forward for CUDA, ptx/<kernel>.ptx, built for tests
 #   PACKED: the layer has parameters, so it has a pack kernel. UPDATED: it has state, so it has an update kernel.
 #   MACS: multiply-adds of a call, over attributes and axes of ports; without it none are counted.
+#   REQUIRES: conditions on the inputs over the same names, "input.c%factor=0" or, for some nodes, "mode=x:a<b".
 #   SAVED stage@key=value: variants with that value only.
 # Ops made of others are generators/<op>.graph; their text is part of the tables.
 # sluice_finish_layers() turns the collected kernels into those libraries, each with its table of kernels.
@@ -20,10 +21,10 @@ set(SLUICE_BOTH ${SLUICE_AVX512} ${SLUICE_AVX2})
 set(SLUICE_KERNEL_FEATURES user_context)
 set(SLUICE_RUNTIME_FEATURES user_context)
 if(SLUICE_SANITIZE MATCHES "address")
-  # An instrumented kernel takes half a minute to compile: one instruction set, and of the convolutions the ones with ELU.
+  # An instrumented kernel takes half a minute to compile: one instruction set, and of the convolutions some with ELU.
   set(SLUICE_BOTH ${SLUICE_AVX2})
   set(SLUICE_RUNTIME_FEATURES user_context-asan)
-  set(SLUICE_INSTRUMENTED "^$|activation=elu|fuse=|operation=|mode=")
+  set(SLUICE_INSTRUMENTED "^$|activation=elu.reading=(plain|gathered)|fuse=|operation=|mode=")
 endif()
 # One runtime for kernels of every device, so that a program can hold them all. OpenCL in it costs 30 kB and nothing at
 # start: its driver is looked for when the first OpenCL kernel is called.
@@ -42,7 +43,7 @@ target_precompile_headers(sluice_generator_support PUBLIC <Halide.h>)
 target_compile_options(sluice_generator_support PUBLIC -O0 -g0)
 
 function(sluice_add_layer NAME)
-  cmake_parse_arguments(ARG "PACKED;UPDATED" "MACS" "SAVED;STEPS" ${ARGN})
+  cmake_parse_arguments(ARG "PACKED;UPDATED" "MACS" "SAVED;STEPS;REQUIRES" ${ARGN})
   if(SLUICE_ONLY_LAYERS AND NOT NAME IN_LIST SLUICE_ONLY_LAYERS)
     return()
   endif()
@@ -54,6 +55,9 @@ function(sluice_add_layer NAME)
   endforeach()
 
   set_property(GLOBAL APPEND PROPERTY SLUICE_LAYERS ${NAME})
+  foreach(condition IN LISTS ARG_REQUIRES)
+    set_property(GLOBAL APPEND PROPERTY SLUICE_REQUIREMENTS "${NAME}|${condition}")
+  endforeach()
   if(ARG_MACS)
     set_property(GLOBAL APPEND PROPERTY SLUICE_MACS ${NAME}=${ARG_MACS})
   endif()
@@ -175,6 +179,7 @@ endfunction()
 function(sluice_finish_layers)
   get_property(schemas GLOBAL PROPERTY SLUICE_SCHEMAS)
   get_property(macs GLOBAL PROPERTY SLUICE_MACS)
+  get_property(requirements GLOBAL PROPERTY SLUICE_REQUIREMENTS)
   file(GLOB composites CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.graph)
   foreach(set IN ITEMS kernels training_kernels test_kernels device_kernels)
     get_property(rows GLOBAL PROPERTY SLUICE_${set})
@@ -185,7 +190,7 @@ function(sluice_finish_layers)
     add_custom_command(OUTPUT ${source}
       COMMAND ${SLUICE_PYTHON} ${PROJECT_SOURCE_DIR}/tools/kernel_table.py --name ${set} --kernels
               ${CMAKE_CURRENT_BINARY_DIR}/${set}.list --output ${source}
-              --schemas ${schemas} --composites ${composites} --macs ${macs}
+              --schemas ${schemas} --composites ${composites} --macs ${macs} --requirements ${requirements}
       DEPENDS ${PROJECT_SOURCE_DIR}/tools/kernel_table.py ${CMAKE_CURRENT_BINARY_DIR}/${set}.list ${schemas} ${composites}
       VERBATIM)
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-O0;-g0")  # a table: runs once

@@ -18,7 +18,7 @@ struct DepthwiseConv2d : sluice::LayerDefaults {
   GeneratorParam<std::string> reading{"reading", "three"};
   GeneratorParam<std::string> activation{"activation", "none+relu+leaky_relu"};
 
-  std::vector<Port> inputs() const { return {sluice::tensor("input").padded_channels()}; }
+  std::vector<Port> inputs() const { return {sluice::tensor("input").padded()}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
   std::vector<Port> parameters() const {
     return sluice::joined(
@@ -125,12 +125,16 @@ struct DepthwiseConv2d : sluice::LayerDefaults {
     return {3, 3, {known, stride == 1 ? "plain" : "strided", 3, 3, false}};
   }
   // The input channel of output channel c: c / m, from a table. (Autodiff gets the inverse of a quotient wrong.)
+  // Vectors of channels stay inside where there are enough for one; a longer vector takes the last channel again.
   Expr source(const Context &in, Stages &stages, const Var &c) const {
-    if (is_known()) return c;
-    const Expr multiplier = in.scalar("multiplier");
+    const Expr multiplier = in.scalar("multiplier"), last = in["input"].extent.at("c") - 1;
+    Func &wide = stages.add("wide");
+    wide() = in["offset"].extent.at("o") >= in.lanes;
+    const Expr same = in.backward ? Expr(c) : select(wide(), unsafe_promise_clamped(c, 0, last), min(c, last));
+    if (is_known()) return same;
     Func &channel = stages.add("channel");
-    channel(c) = clamp(c / multiplier, 0, in["input"].extent.at("c") - 1);
-    return in.backward ? channel(c) : select(multiplier == 1, c, channel(c));
+    channel(c) = clamp(c / multiplier, 0, last);
+    return in.backward ? channel(c) : select(multiplier == 1, same, channel(c));
   }
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dropout (Srivastava et al., JMLR 15, 2014), scaled in training. Its bits are a function of seed, step and the element's
-// index in n c h w order alone (Philox2x32-10, Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011): the
-// same for any number of threads, on any device, and again in backward. `step` [1] tells one run from the next.
+// Dropout (Srivastava et al., JMLR 15, 2014), scaled in training. Its bits are a function of seed, step and the
+// element's index in n c h w order alone (Philox2x32-10, Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC
+// 2011): the same for any number of threads, on any device, and again in backward. `step` [1] tells one run from the
+// next.
 #include "layer_generators.h"
 
 using namespace Halide;
@@ -35,8 +36,8 @@ struct Dropout : sluice::LayerDefaults {
     const sluice::Operand &input = in["input"];
     const auto &e = input.extent;
     const Expr index = ((n * e.at("c") + c) * e.at("y") + y) * e.at("x") + x;
-    const Expr bits = philox(cast<uint32_t>(index), cast<uint32_t>(cast<int>(in["step"](0))),
-                             cast<uint32_t>(in.scalar("seed")));
+    const Expr bits =
+        philox(cast<uint32_t>(index), cast<uint32_t>(cast<int>(in["step"](0))), cast<uint32_t>(in.scalar("seed")));
     const Expr p = in.scalar("probability");
     const Expr dropped = cast(in.element, bits >> 8) * in.constant(1.0 / (1 << 24)) < p;
     const Expr value = input(c, x, y, n);

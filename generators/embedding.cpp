@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A learned vector a class, of unit length if wanted. Rows are normalised when the weights are loaded, so a run only copies.
-// A label is clamped to the classes there are; a graph that wants others refused says so of its input (range=).
+// A learned vector a class, of unit length if wanted. Rows are normalised when the weights are loaded, so a run only
+// copies. A label is clamped to the classes there are; a graph that wants others refused says so of its input (range=).
 #include "layer_generators.h"
 
 using namespace Halide;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mean over a picture, one number a channel. Rows are summed first, then their sums: the order does not depend on threads.
+// Mean over a picture, one number a channel. Rows are summed first, then their sums: the order does not depend on
+// threads.
 #include "layer_generators.h"
 
 using namespace Halide;

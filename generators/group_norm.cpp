@@ -49,7 +49,7 @@ struct GroupNorm : sluice::LayerDefaults {
     const Expr size = channels / max(groups, 1);
     const RDom member(0, size);
     const Moments group = sluice::union_of(sluice::plane_moments(stages, in), "group", stages, in, {g, n},
-                                           {g * size + member, n}, count(in, size, channels, groups));
+                                           {g * size + member, n}, cast(in.element, size));
     const Expr scale = Expr(in.constant(1)) / sqrt(group.variance(stages, {g, n}) + in.scalar("eps"));
     stages.add("group_scale")(g, n) = scale;
     spread(stages, in, "group_mean", size, groups);
@@ -61,14 +61,6 @@ struct GroupNorm : sluice::LayerDefaults {
   }
 
  private:
-  // Channels of a group; forward refuses what does not divide. (Autodiff knows no require().)
-  static Expr count(const Context &in, const Expr &size, const Expr &channels, const Expr &groups) {
-    const Expr whole = groups > 0 && size * groups == channels;
-    const Expr checked =
-        in.backward ? size : require(whole, size, "group_norm:", channels, "channels in num_groups =", groups);
-    return cast(in.element, checked);
-  }
-
   // Stage <name>_of(c, n): the value of the group that channel c belongs to. A sum with one term, because autodiff
   // needs affine indices.
   static void spread(Stages &stages, const Context &in, const std::string &name, const Expr &size, const Expr &groups) {

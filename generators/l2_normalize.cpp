@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every pixel's vector of channels at unit length. Without an eps a vector of zeros becomes NaN, as published programs have it
-// (arnabgho/iSketchNFill: models/networks_sparse.py divides by the norm alone).
+// Every pixel's vector of channels at unit length. Without an eps a vector of zeros becomes NaN, as published programs
+// have it (arnabgho/iSketchNFill: models/networks_sparse.py divides by the norm alone).
 #include "layer_generators.h"
 
 using namespace Halide;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maximum over a window. Padding never wins: a tap beyond the edge reads the nearest pixel, which is in the window too. The
-// gradient goes to the first maximum, rows first (PyTorch); backward gets its position as saved stage `tap`, because
-// Halide can't differentiate a running maximum.
+// Maximum over a window. Padding never wins: a tap beyond the edge reads the nearest pixel, which is in the window too.
+// The gradient goes to the first maximum, rows first (PyTorch); backward gets its position as saved stage `tap`,
+// because Halide can't differentiate a running maximum.
 #include "layer_generators.h"
 
 using namespace Halide;
@@ -18,14 +18,10 @@ struct MaxPool2d : sluice::LayerDefaults {
   std::vector<Port> saved() const { return {sluice::tensor("tap")}; }
   std::vector<sluice::Attribute> attributes() const {
     using Kind = sluice::Attribute::Kind;
-    return {{"kernel", Kind::integer, "", {"kernel_h", "kernel_w"}, {}, {}},
-            {"stride", Kind::integer, "", {"stride_h", "stride_w"}, {}, {}},
-            {"padding",
-             Kind::integer,
-             "0",
-             {"padding_top", "padding_bottom", "padding_left", "padding_right"},
-             {},
-             {}}};
+    return {
+        {"kernel", Kind::integer, "", {"kernel_h", "kernel_w"}, {}, {}},
+        {"stride", Kind::integer, "", {"stride_h", "stride_w"}, {}, {}},
+        {"padding", Kind::integer, "0", {"padding_top", "padding_bottom", "padding_left", "padding_right"}, {}, {}}};
   }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
     const auto &e = in["input"].extent;
@@ -57,8 +53,8 @@ struct MaxPool2d : sluice::LayerDefaults {
     largest(c, x, y, n) = max(largest(c, x, y, n), value);
     first(c, x, y, n) = Tuple(in.element.min(), 0);
     const Expr wins = value > first(c, x, y, n)[0];
-    first(c, x, y, n) = Tuple(select(wins, value, first(c, x, y, n)[0]),
-                              select(wins, r[1] * kw + r[0], first(c, x, y, n)[1]));
+    first(c, x, y, n) =
+        Tuple(select(wins, value, first(c, x, y, n)[0]), select(wins, r[1] * kw + r[0], first(c, x, y, n)[1]));
     stages.add("tap")(c, x, y, n) = cast(in.element, first(c, x, y, n)[1]);
     stages.add("output")(c, x, y, n) = largest(c, x, y, n);
     return stages;

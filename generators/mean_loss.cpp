@@ -45,12 +45,12 @@ struct MeanLoss : sluice::LayerDefaults {
     };
     // One strand is all that the gradient needs.
     const int strands = in.backward ? 1 : kStrands;
-    RDom across(0, (e.at("x") + strands - 1) / strands);
+    const RDom across(0, (e.at("x") + strands - 1) / strands);
     const RDom parts(0, e.at("c"), 0, strands), rows(0, e.at("y"), 0, e.at("n"));
     Func &line = stages.add("line_sum"), &row = stages.add("row_sum"), &total = stages.add("total");
-    if (!in.backward) across.where(across * strands + strand < e.at("x"));
     line(c, strand, y, n) = in.constant(0);
-    line(c, strand, y, n) += at(in.backward ? Expr(across) : across * strands + strand);
+    const Expr x = across * strands + strand, last = e.at("x") - 1;
+    line(c, strand, y, n) += in.backward ? at(across) : select(x <= last, at(min(x, last)), in.constant(0));
     row(y, n) = in.constant(0);
     row(y, n) += line(parts[0], parts[1], y, n);
     total(n) = in.constant(0);

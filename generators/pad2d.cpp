@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A border around a picture: zeros, the picture mirrored at its outermost pixels, or those pixels repeated. (Convolutions
-// pad by themselves.)
+// A border around a picture: zeros, the picture mirrored at its outermost pixels, or those pixels repeated.
+// (Convolutions pad by themselves.)
 #include "layer_generators.h"
 
 using namespace Halide;
@@ -17,12 +17,7 @@ struct Pad2d : sluice::LayerDefaults {
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
   std::vector<sluice::Attribute> attributes() const {
     using Kind = sluice::Attribute::Kind;
-    return {{"padding",
-             Kind::integer,
-             "",
-             {"padding_top", "padding_bottom", "padding_left", "padding_right"},
-             {},
-             {}},
+    return {{"padding", Kind::integer, "", {"padding_top", "padding_bottom", "padding_left", "padding_right"}, {}, {}},
             {"padding_mode", Kind::variant, "zeros", {}, {}, {"zeros+reflect+replicate"}}};
   }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
@@ -39,14 +34,14 @@ struct Pad2d : sluice::LayerDefaults {
     column(x) = source(in, u, input.extent.at("x"));
     row(y) = source(in, v, input.extent.at("y"));
     const Expr beyond = u < 0 || u >= input.extent.at("x") || v < 0 || v >= input.extent.at("y");
-    stages.add("output")(c, x, y, n) = select(beyond && in.scalar("padding_mode_kind") == 0, in.constant(0),
-                                              input(c, column(x), row(y), n));
+    stages.add("output")(c, x, y, n) =
+        select(beyond && in.scalar("padding_mode_kind") == 0, in.constant(0), input(c, column(x), row(y), n));
     return stages;
   }
 
  private:
   static Expr source(const Context &in, const Expr &u, const Expr &size) {
-    const Expr last = size - 1, reflected = select(u < 0, -u, u > last, 2 * last - u, u);
+    const Expr last = size - 1, reflected = select(u<0, -u, u> last, 2 * last - u, u);
     return clamp(select(in.scalar("padding_mode_kind") == 1, reflected, u), 0, last);
   }
 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Resampling to output_size = h,w, or to floor(size * scale). Positions follow from the two sizes alone (with a scale that
-// leaves a remainder, PyTorch calls that recompute_scale_factor). With i of `out` positions along an axis of `in`:
+// Resampling to output_size = h,w, or to floor(size * scale). Positions follow from the two sizes alone (with a scale
+// that leaves a remainder, PyTorch calls that recompute_scale_factor). With i of `out` positions along an axis of `in`:
 //   nearest_floor           floor(i * in / out) (PyTorch, TensorFlow without align_corners)
-//   nearest_align_corners   round(i * (in - 1) / (out - 1)) in float32, halves away from zero, as TensorFlow computes it
+//   nearest_align_corners   round(i * (in - 1) / (out - 1)) in float32, halves away from zero, as TensorFlow computes
+//   it
 //                           (JiahuiYu/neuralgym: resize with align_corners=True)
 //   bilinear_align_corners  between the neighbours of i * (in - 1) / (out - 1)
 //   bilinear                between the neighbours of (i + 1/2) * in / out - 1/2, not below 0 (half-pixel centres)

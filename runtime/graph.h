@@ -40,7 +40,8 @@ struct Node {
   std::vector<std::string> inputs, outputs;  // tensor names
   std::map<std::string, AttributeValue> attributes;
   std::string weights;  // parameters and state are stored as this + port: "name." unless the line says weights=PREFIX
-  std::string norm_weights;  // those of the layer's norm as this + weight, bias, running_mean, running_var; empty: as all
+  std::string
+      norm_weights;  // those of the layer's norm as this + weight, bias, running_mean, running_var; empty: as all
   std::map<std::string, std::string> renamed;  // port -> its name behind `weights`, where that is not the port's own
   int line = 0;  // of the statement; for a node of a block, the line inside the block; of a composite op, its line
 };

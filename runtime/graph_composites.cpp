@@ -89,7 +89,8 @@ GraphComposites::Op GraphComposites::find(const Node &node) const {
 }
 
 GraphScope bind_composite(const GraphDefinition &op, const Node &node, const GraphPosition &position) {
-  if (!node.renamed.empty()) position.fail(fmt::format("{} is made of other ops: rename says nothing to them", op.name));
+  if (!node.renamed.empty())
+    position.fail(fmt::format("{} is made of other ops: rename says nothing to them", op.name));
   GraphScope scope{GraphScope::Kind::op,
                    {{"node", node.name}, {"weights", node.weights}, {"norm_weights", node.norm_weights}},
                    nullptr};

@@ -36,7 +36,9 @@ BufferView slice(const LayerNode &layer, const SchemaPort &port, const BufferVie
   const size_t bytes = static_cast<size_t>(view.type.bytes());
   const std::string what = fmt::format("{}, port '{}'", layer.where(), port.name);
   if (is_tensor(layer.schema(), &port)) return cut(view, 0, group, groups, bytes, what);
-  // Output channels, or input channels where the weight has those of all groups (a transposed convolution's [i o/groups]).
+  // Output channels, or input channels where the weight has those of all groups (a transposed convolution's [i
+  // o/groups]).
+  if (!layer.holds(port.when)) return view;  // absent: one value throughout
   for (size_t d = 0; d < port.axes.size(); d++) {
     const SchemaAxis &axis = port.axes[d];
     const bool of_one_group = axis.extent.find("/groups") != std::string::npos;
@@ -126,6 +128,7 @@ std::map<std::string, Extents> packed_extents(const LayerNode &layer,
 std::vector<Extents> output_extents(const LayerNode &layer, const std::vector<Extents> &inputs) {
   const LayerSchema &schema = layer.schema();
   const auto given = port_extents(layer, inputs);
+  layer.check_requirements(given);
   KernelCall forward(layer.kernel("forward"), layer.where());
   if (!schema.parameters.empty()) {
     for (const auto &[name, extents] : packed_extents(layer, parameter_extents(layer, given)))

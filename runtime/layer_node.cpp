@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <sstream>
 
 #include "runtime/expression.h"
@@ -149,8 +148,25 @@ void LayerNode::read_numbers(const SchemaAttribute &attribute, const AttributeVa
                   fmt::format("{}: attribute '{}' expects {}, got '{}'", location_, attribute.name,
                               attribute.kind == AttributeKind::real ? "a number" : "a whole number", text));
     }
+    check_limits(attribute, text);
     values_[attribute.parts[i]] = text;
   }
+}
+
+// What no layer could mean, and what would leave the range of the kernels' whole numbers: a stride of 0, a dilation of
+// 2^31, a negative epsilon. A number whose default is 1, or that has none, is at least 1, others at least 0.
+void LayerNode::check_limits(const SchemaAttribute &attribute, const std::string &text) const {
+  const bool may_be_zero = attribute.name == "padding" || (!attribute.fallback.empty() && attribute.fallback != "1");
+  const int64_t least = may_be_zero ? 0 : 1,
+                most = attribute.fallback == "0" && attribute.parts.size() == 1 ? INT32_MAX : 1 << 20;
+  const bool is_real = attribute.kind == AttributeKind::real;
+  const auto number = as_integer(text);
+  const bool bad_count = !is_real && number && (*number < least || *number > most);
+  const bool bad_epsilon = is_real && attribute.name.ends_with("eps") && as_number(text).value_or(0) < 0;
+  if (!bad_count && !bad_epsilon) return;
+  throw Error(ErrorCode::bad_file,
+              fmt::format("{}: attribute '{}' is {}, got {}", location_, attribute.name,
+                          bad_epsilon ? "at least 0" : fmt::format("{} to {}", least, most), text));
 }
 
 // "plain: stride=1 padding_mode=zeros; other:": the first alternative whose conditions hold.
@@ -292,7 +308,12 @@ std::optional<int64_t> LayerNode::axis_extent(const SchemaAxis &axis,
     known = false;
     return "0";
   };
-  const auto extent = as_integer(evaluate(axis.extent, lookup));
+  std::optional<int64_t> extent;
+  try {
+    extent = as_integer(evaluate(axis.extent, lookup));
+  } catch (const Error &) {
+    if (known) throw;
+  }
   if (!known) return std::nullopt;
   if (extent && *extent > 0) return extent;
   throw Error(ErrorCode::bad_file, fmt::format("{}: {} is not a positive whole number", location_, axis.extent));
@@ -300,32 +321,6 @@ std::optional<int64_t> LayerNode::axis_extent(const SchemaAxis &axis,
 
 // The expression is about one call; a node with groups is so many calls on slices of the channels. Ports that the node
 // leaves out count as empty.
-int64_t LayerNode::macs(const std::map<std::string, Extents> &inputs,
-                        const std::map<std::string, Extents> &outputs) const {
-  if (schema_->macs.empty()) return 0;
-  std::map<std::string, std::string> names = values_;
-  const auto add = [&](const std::vector<SchemaPort> &ports, const std::map<std::string, Extents> &given) {
-    for (const SchemaPort &port : ports) {
-      const auto extents = given.find(port.name);
-      for (size_t d = 0; d < port.axes.size(); d++) {
-        const int64_t whole = extents == given.end() ? 0 : extents->second.at(d);
-        const bool cut = d == 0 && groups() > 1 && !port.whole;
-        names[port.name + "." + port.axes[d].name] = std::to_string(cut ? whole / groups() : whole);
-      }
-    }
-  };
-  add(schema_->inputs, inputs);
-  add(schema_->outputs, outputs);
-  try {
-    const std::string count = evaluate(schema_->macs, [&](const std::string &name) -> std::optional<std::string> {
-      const auto found = names.find(name);
-      return found == names.end() ? std::nullopt : std::optional(found->second);
-    });
-    return groups() * static_cast<int64_t>(std::llround(as_number(count).value_or(0)));
-  } catch (const Error &error) {
-    throw Error(error.code(), fmt::format("{}: multiply-adds: {}", where_, error.what()));
-  }
-}
 
 std::optional<Extents> LayerNode::parameter_extents(const SchemaPort &port,
                                                     const std::map<std::string, Extents> &inputs) const {

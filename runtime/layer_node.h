@@ -52,14 +52,20 @@ class LayerNode {
   // nullopt when it can't be.
   std::optional<Extents> stored_extents(const SchemaPort &port, const std::vector<int64_t> &shape) const;
 
+  // Error input_failed, naming the condition, for inputs that the layer can't take. `inputs`: as its ports see them.
+  void check_requirements(const std::map<std::string, Extents> &inputs) const;
+
   // Sets every scalar argument the kernel has.
   void bind_scalars(KernelCall &call) const;
 
  private:
+  std::map<std::string, std::string> formula_names(const std::map<std::string, Extents> &inputs,
+                                                   const std::map<std::string, Extents> &outputs) const;
   bool holds_one(const std::string &condition) const;
   void read_attribute(const SchemaAttribute &attribute, const AttributeValue *said);
   void read_variant(const SchemaAttribute &attribute, const std::string &word);
   void read_numbers(const SchemaAttribute &attribute, const AttributeValue &value);
+  void check_limits(const SchemaAttribute &attribute, const std::string &text) const;
   void derive(const SchemaAttribute &attribute);
   void check_ports() const;
   std::string describe_variant(const std::string &direction) const;

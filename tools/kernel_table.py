@@ -52,7 +52,7 @@ def write(name, kernels, schemas, composites):
         out.append(f"  table.add_schema({{{text(schema['layer'])}, {text(schema['summary'])},\n"
                    f"    {ports(schema['inputs'])},\n    {ports(schema['parameters'])},\n    {ports(schema['state'])},\n"
                    f"    {ports(schema['outputs'])},\n    {attributes(schema['attributes'])},\n"
-                   f"    {text(schema['update_when'])}, {truth(schema['any_rank'])}, {text(schema['macs'])}}});")
+                   f"    {text(schema['update_when'])}, {truth(schema['any_rank'])}, {text(schema['macs'])}, {braced(map(text, schema['requirements']))}}});")
     for path in composites:
         out.append(f"  table.add_composite({text(path.stem)}, {text(path.read_text())});")
     for layer, direction, device, symbol, key in kernels:
@@ -69,12 +69,14 @@ def main():
     parser.add_argument("--output", required=True, type=pathlib.Path)
     parser.add_argument("--composites", nargs="*", type=pathlib.Path, default=[])
     parser.add_argument("--macs", nargs="*", default=[], help="layer=formula")
+    parser.add_argument("--requirements", nargs="*", default=[], help="layer|condition")
     parser.add_argument("--schemas", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
     kernels = [line.split("|") for line in options.kernels.read_text().splitlines() if line]
     schemas = [json.loads(path.read_text()) for path in sorted(options.schemas)]
     macs = dict(item.split("=", 1) for item in options.macs)
     for schema in schemas:
+        schema["requirements"] = [item.split("|", 1)[1] for item in options.requirements if item.startswith(schema["layer"] + "|")]
         schema["macs"] = macs.get(schema["layer"], "")
     options.output.write_text(write(options.name, kernels, schemas, options.composites))
 

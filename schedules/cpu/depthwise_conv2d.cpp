@@ -16,17 +16,21 @@ SLUICE_SCHEDULE(cpu, depthwise_conv2d, forward) {
       .parallel(task);
   // The last vector of channels overlaps the one before. Where there is not even one, the loads are gathers.
   const auto by_vectors = [&](Stage stage, TailStrategy tail) {
-    stage.split(c, c, ci, lanes, tail).reorder(ci, xi, yi, x, c, y, task).vectorize(ci).unroll(xi).unroll(yi);
-    if (is_known) return;
+    stage.split(c, c, ci, lanes, tail).reorder(ci, xi, yi, c, x, y, task).vectorize(ci).unroll(xi).unroll(yi);
+  };
+  Stage wide = output.specialize(plan.stages["wide"].value());
+  by_vectors(wide, TailStrategy::ShiftInwards);
+  by_vectors(output, TailStrategy::GuardWithIf);
+  if (!is_known) {
     // Where the stride is known, so is which pixels read past the edge.
     const Expr dense = plan.scalars.at("multiplier") == 1;
-    stage.specialize(dense && plan.scalars.at("stride_w") == 1 && plan.scalars.at("stride_h") == 1);
-    stage.specialize(dense);
-  };
-  by_vectors(output.specialize(output.output_buffer().dim(0).extent() >= lanes), TailStrategy::ShiftInwards);
-  by_vectors(output, TailStrategy::GuardWithIf);
+    wide.specialize(dense && plan.scalars.at("stride_w") == 1 && plan.scalars.at("stride_h") == 1);
+    wide.specialize(dense).never_partition_all();
+    wide.never_partition_all();
+  }
+  Stage(output).never_partition_all();
   sum.bound_extent(x, tile_x).bound_extent(y, tile_y).bound_extent(c, lanes);
-  sum.compute_at(output, x).vectorize(c, lanes).unroll(x).unroll(y);
+  sum.compute_at(output, c).vectorize(c, lanes).unroll(x).unroll(y);
   for (const char *table : {"column", "row", "channel"}) {
     if (plan.stages.has(table)) plan.stages[table].compute_root();
   }

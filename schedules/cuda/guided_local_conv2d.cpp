@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // GPU schedule of generators/guided_local_conv2d.cpp.
-#include "schedules/cuda/schedule.h"
+#include "schedules/cuda/guided.h"
 
-SLUICE_SCHEDULE(cuda, guided_local_conv2d, forward) { sluice::launch_output(plan); }
+SLUICE_SCHEDULE(cuda, guided_local_conv2d, forward) { sluice::launch_guided(plan, {"tap_max", "tap_sum"}); }

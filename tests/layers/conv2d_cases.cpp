@@ -17,7 +17,7 @@ struct Conv2d {
 // Slopes of the activations are at most 1; their own rounding is a few units of 1.
 Array<double> bound(const Attributes &a, const Operands<double> &in) {
   if (a.word("norm", "none") != "none" || a.word("spectral_norm", "none") != "none")
-    return relative_bound(Conv2d::value(a, in));
+    return relative_bound(Conv2d::value(a, in), spectral_condition(a, in, "weight"));
   Array<double> allowed = convolution_bound(a, in.at("input"), in.at("weight"), in.at("bias"));
   if (a.word("activation", "none") == "none") return allowed;
   for (double &v : allowed.values) v += 6 * kUnit;

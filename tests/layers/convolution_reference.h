@@ -145,11 +145,25 @@ void normalise(const Attributes &a, const Operands<T> &in, Array<T> &values) {
 }
 
 // Where sums go through a norm: 8e-6 of the largest result.
-inline Array<double> relative_bound(Array<double> values) {
+inline Array<double> relative_bound(Array<double> values, double factor = 1) {
   double largest = 0;
   for (const double v : values.values) largest = std::max(largest, std::fabs(v));
-  std::fill(values.values.begin(), values.values.end(), 8e-6 * largest);
+  std::fill(values.values.begin(), values.values.end(), 8e-6 * factor * largest);
   return values;
+}
+
+// How much u . W v loses by cancelling: the sum of its magnitudes over its own.
+inline double spectral_condition(const Attributes &a, const Operands<double> &in, const std::string &name) {
+  if (a.word("spectral_norm", "none") == "none" || a.word("spectral_form", "torch") == "tf") return 1;
+  const Array<double> &weight = in.at(name), &u = in.at(name + "_u"), &v = in.at(name + "_v");
+  const size_t columns = weight.values.size() / u.values.size();
+  double sum = 0, magnitudes = 0;
+  for (size_t i = 0; i < weight.values.size(); i++) {
+    const double term = u.values[i / columns] * weight.values[i] * v.values[i % columns];
+    sum += term;
+    magnitudes += std::fabs(term);
+  }
+  return magnitudes / std::max(std::fabs(sum), 1e-30);
 }
 
 inline Array<double> magnitudes(Array<double> array) {

@@ -36,7 +36,7 @@ const RegisterLayerCases registered(
     {
         {"", "half", "mode=train", {{2, 5, 6, 7}}, true},
         {"", "wide", "mode=train probability=0.25 seed=7", {{1, 35, 5, 6}}},
-        {"", "rows", "mode=train probability=0.1 seed=-3", {{4, 33}}},
+        {"", "rows", "mode=train probability=0.1 seed=3", {{4, 33}}},
         {"", "step", "mode=train probability=0.5 seed=7", {{1, 19, 4, 4}, {1}}, true, {{"step", 12}}},
         {"", "video", "mode=train probability=0.5", {{1, 3, 2, 4, 5}}, true},
         {"", "eval", "mode=eval probability=0.5", {{2, 20, 3, 3}}, true},

@@ -22,7 +22,8 @@ struct GatedConv2d {
 // nonlinearities.
 Array<double> bound(const Attributes &a, const Operands<double> &in) {
   if (a.word("norm", "none") != "none" || a.word("spectral_norm", "none") != "none")
-    return relative_bound(GatedConv2d::value(a, in));
+    return relative_bound(GatedConv2d::value(a, in), std::max(spectral_condition(a, in, "feature_weight"),
+                                                              spectral_condition(a, in, "gate_weight")));
   const Array<double> feature_error =
       convolution_bound(a, in.at("input"), in.at("feature_weight"), in.at("feature_bias"));
   const Array<double> gate_error = convolution_bound(a, in.at("input"), in.at("gate_weight"), in.at("gate_bias"));

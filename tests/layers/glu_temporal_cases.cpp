@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/layers/layer_cases.h"
+#include "tests/layers/convolution_reference.h"
 
 namespace sluice::testing {
 namespace {
@@ -44,8 +44,13 @@ struct GluTemporal {
   }
 };
 
+// Two sums through a sigmoid and, for gtu, a tanh.
+Array<double> bound(const Attributes &a, const Operands<double> &in) {
+  return relative_bound(GluTemporal::value(a, in));
+}
+
 const RegisterLayerCases registered(
-    "glu_temporal", make_reference<GluTemporal>(),
+    "glu_temporal", make_reference<GluTemporal>(bound),
     {
         {"", "conv", "kernel=3,1 channels=5 align=conv", {{2, 7, 9, 6}}},
         {"", "conv_wide_gtu", "kernel=3,1 channels=19 align=conv mode=gtu", {{1, 33, 5, 11}}},

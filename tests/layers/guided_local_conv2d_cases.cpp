@@ -14,7 +14,8 @@ struct GuidedLocalConv2d {
     for (int64_t n = 0; n < output.shape[0]; n++) {
       for (int64_t o = 0; o < output.shape[1]; o++) {
         for (int64_t y = 0; y < output.shape[2]; y++) {
-          for (int64_t x = 0; x < output.shape[3]; x++) output.at(n, o, y, x) = pixel(input, kernels, window, n, o, y, x);
+          for (int64_t x = 0; x < output.shape[3]; x++)
+            output.at(n, o, y, x) = pixel(input, kernels, window, n, o, y, x);
         }
       }
     }
@@ -23,8 +24,8 @@ struct GuidedLocalConv2d {
   }
 
   template <typename T>
-  static T pixel(const Array<T> &input, const Array<T> &kernels, const TapWindow &window, int64_t n, int64_t o, int64_t y,
-                 int64_t x) {
+  static T pixel(const Array<T> &input, const Array<T> &kernels, const TapWindow &window, int64_t n, int64_t o,
+                 int64_t y, int64_t x) {
     T sum(0);
     for (int64_t i = 0; i < input.shape[1]; i++) {
       for (int64_t k = 0; k < kernels.shape[2]; k++)
@@ -42,10 +43,18 @@ const RegisterLayerCases registered(
         {"", "k1x5_bias", "kernel=1,5 padding=same bias=true", {{1, 2, 4, 9}, {1, 2, 5, 3, 4, 9}}, true},
         {"", "k2_one_output", "kernel=2", {{1, 4, 5, 6}, {1, 4, 4, 1, 4, 5}}, true},
         {"", "stride2_bias", "kernel=3 stride=2 padding=1 bias=true", {{1, 3, 9, 8}, {1, 3, 9, 3, 5, 4}}, true},
-        {"", "dilation2_reflect", "kernel=3 dilation=2 padding=2 padding_mode=reflect", {{1, 2, 6, 7}, {1, 2, 9, 2, 6, 7}}, true},
+        {"",
+         "dilation2_reflect",
+         "kernel=3 dilation=2 padding=2 padding_mode=reflect",
+         {{1, 2, 6, 7}, {1, 2, 9, 2, 6, 7}},
+         true},
         {"", "replicate_many", "kernel=3 padding=1 padding_mode=replicate", {{1, 17, 4, 5}, {1, 17, 9, 2, 4, 5}}, true},
         {"", "softmax", "kernel=3 padding=1 softmax=taps", {{1, 3, 5, 9}, {1, 3, 9, 2, 5, 9}}, false},
-        {"", "softmax_many_bias", "kernel=1,5 padding=same softmax=taps bias=true", {{2, 18, 3, 5}, {2, 18, 5, 2, 3, 5}}, false},
+        {"",
+         "softmax_many_bias",
+         "kernel=1,5 padding=same softmax=taps bias=true",
+         {{2, 18, 3, 5}, {2, 18, 5, 2, 3, 5}},
+         false},
     });
 
 }  // namespace

@@ -10,7 +10,9 @@ struct TapWindow {
   ConvolutionGeometry geometry;
 
   TapWindow(const Attributes &a, const std::vector<int64_t> &input)
-      : kernel_h(a.integer("kernel", 1, 0)), kernel_w(a.integer("kernel", 1, 1)), geometry(a, input, kernel_h, kernel_w) {}
+      : kernel_h(a.integer("kernel", 1, 0)),
+        kernel_w(a.integer("kernel", 1, 1)),
+        geometry(a, input, kernel_h, kernel_w) {}
 
   // The sample that tap k of output (y, x) reads.
   template <typename T>

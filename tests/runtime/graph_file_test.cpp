@@ -136,7 +136,8 @@ TEST(GraphFile, StructuralOps) {
   EXPECT_EQ(of("slice y from x axis=1"), "unknown key 'axis'; known: first, channels");
   EXPECT_EQ(of("slice y from x channels=1 weights=a."), "unknown key 'weights'; known: first, channels");
   EXPECT_EQ(of("reshape y from x"), "shape is missing");
-  EXPECT_EQ(of("reshape y from x,x shape=1"), "reshape reads one tensor and makes one");
+  EXPECT_EQ(node("reshape y from x,x shape=0,c,c").attributes.at("shape").text(), "0,c,c");
+  EXPECT_EQ(of("reshape y from x,x,x shape=1"), "reshape reads one tensor and makes one");
   EXPECT_EQ(of("reshape y from x shape=0,a"), "shape of reshape is an integer from -1 to 16777216, got 'a'");
   EXPECT_EQ(of("reshape y from x shape=-1,0,-1"), "only one extent is -1, what is left");
   EXPECT_EQ(of("reshape y from x shape=1,1,1,1,1,1,1"), "more than 6 dimensions");
