@@ -4,6 +4,7 @@
 JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
 BENCH_ARGS ?=
+ASAN_LAYERS ?=
 TRUST_ARGS ?=
 CMAKE := .venv/bin/cmake
 CTEST := .venv/bin/ctest
@@ -68,5 +69,5 @@ build/build.ninja: CMakePresets.json | setup
 	@touch $@
 
 build-asan/build.ninja: CMakePresets.json | setup
-	@$(CMAKE) --preset asan
+	@$(CMAKE) --preset asan "-DSLUICE_ONLY_LAYERS=$(ASAN_LAYERS)"
 	@touch $@

@@ -38,7 +38,8 @@ BufferView slice(const LayerNode &layer, const SchemaPort &port, const BufferVie
   if (is_tensor(layer.schema(), &port)) return cut(view, 0, group, groups, bytes, what);
   // Output channels, or input channels where the weight has those of all groups (a transposed convolution's [i
   // o/groups]).
-  if (!layer.holds(port.when)) return view;  // absent: one value throughout
+  const bool one_value = BufferView(nullptr, view.extents).elements() == 1 && !layer.holds(port.when);
+  if (one_value) return view;  // of a parameter that is absent and whose extents are not known
   for (size_t d = 0; d < port.axes.size(); d++) {
     const SchemaAxis &axis = port.axes[d];
     const bool of_one_group = axis.extent.find("/groups") != std::string::npos;
@@ -70,24 +71,43 @@ BufferView neutral_input(const SchemaPort &port, halide_type_t type) {
   return BufferView(const_cast<void *>(data), Extents(port.axes.size(), 1), type);
 }
 
-void call_layer(const LayerNode &layer, const Kernel &kernel, const OperandLookup &operand, CallContext *context) {
+namespace {
+
+// What one group's call sees of an argument.
+BufferView group_view(const LayerNode &layer, const std::string &argument, const BufferView &whole, int64_t group) {
   const LayerSchema &schema = layer.schema();
+  const SchemaPort *port = argument_port(schema, argument);
+  if (port == nullptr) return whole;
+  return slice(layer, *port, is_tensor(schema, port) ? port_view(whole, *port, schema, layer.where()) : whole, group);
+}
+
+}  // namespace
+
+void call_layer(const LayerNode &layer, const Kernel &kernel, const OperandLookup &operand, CallContext *context) {
   for (int64_t group = 0; group < layer.groups(); group++) {
     KernelCall call(kernel, layer.where());
     for (const auto &names : {call.inputs(), call.outputs()}) {
-      for (const std::string &name : names) {
-        BufferView view = operand(name, group);
-        const SchemaPort *port = argument_port(schema, name);
-        if (port != nullptr) {
-          if (is_tensor(schema, port)) view = port_view(view, *port, schema, layer.where());
-          view = slice(layer, *port, view, group);
-        }
-        call.bind(name, view);
-      }
+      for (const std::string &name : names) call.bind(name, group_view(layer, name, operand(name, group), group));
     }
     layer.bind_scalars(call);
     call.run(context);
   }
+}
+
+BufferView make_saved(const LayerNode &layer, const Kernel &kernel, const std::string &stage, int64_t group,
+                      const OperandLookup &operand, const std::function<BufferView(const Extents &)> &allocate) {
+  KernelCall query(kernel, layer.where()), call(kernel, layer.where());
+  for (const std::string &name : call.inputs()) {
+    const BufferView view = group_view(layer, name, operand(name, group), group);
+    query.bind(name, view);
+    call.bind(name, view);
+  }
+  layer.bind_scalars(query);
+  layer.bind_scalars(call);
+  const BufferView saved = allocate(query.query().at(stage));
+  call.bind(stage, saved);
+  call.run();
+  return saved;
 }
 
 std::map<std::string, Extents> port_extents(const LayerNode &layer, const std::vector<Extents> &inputs) {

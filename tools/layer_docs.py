@@ -9,7 +9,9 @@ from schemas import ROOT, write_or_check
 HEADER = """# Layers
 
 Written by tools/layer_docs.py from what the layers say of themselves. `layer name from inputs to output attribute=value ...` is a line of a graph
-(graph_format.md). Weights are `<node>.<parameter>` in a weights file, axes as listed.
+(graph_format.md). Weights are `<node>.<parameter>` in a weights file, axes as listed. Where a layer has `norm`, the values batch_train, instance and
+group are ops made of several layers (generators/norms.graph), to which `norm_momentum` and `num_groups` belong. More such ops: the other
+`.graph` files of generators/.
 """
 
 
@@ -24,13 +26,15 @@ def attribute_row(attribute):
     default = attribute["fallback"] or ("from the weights" if attribute["kind"] == "shape" else "none: must be given")
     parts = attribute["parts"]
     words = [word for word, _ in attribute["words"]]
-    values = " ".join(attribute["built"]) or ("number" if attribute["kind"] == "real" else "whole number")
+    values = " ".join(attribute["built"]).replace("+", " ") or ("number" if attribute["kind"] == "real" else "whole number")
     if len(parts) > 1:
         values += f", or {len(parts)} of them: " + ",".join(parts)
     if words:
         values += "; or " + " ".join(words)
     if attribute["name"] == "bias":
         values = "true false"
+    if attribute["kind"] == "note":
+        values, default = values if attribute["built"] else "any; without effect", attribute["fallback"] or "none"
     return f"| `{attribute['name']}` | {values} | {default} |"
 
 
@@ -42,8 +46,12 @@ def section(schema):
     if schema["parameters"]:
         out.append("Parameters: " + "; ".join(f"`{p['name']} {axes(p)}`" + (f" (if {p['when']})" if p["when"] else "")
                                               for p in schema["parameters"]) + ".")
-    if schema["attributes"]:
-        out += ["\n| attribute | values | default |", "|---|---|---|"] + [attribute_row(a) for a in schema["attributes"]]
+    if schema["state"]:
+        out.append("State: " + "; ".join(f"`{p['name']} {axes(p)}`" + (f" (if {p['when']})" if p["when"] else "")
+                                         for p in schema["state"]) + ".")
+    attributes = [a for a in schema["attributes"] if a["kind"] != "derived"]
+    if attributes:
+        out += ["\n| attribute | values | default |", "|---|---|---|"] + [attribute_row(a) for a in attributes]
     return "\n".join(out) + "\n"
 
 

@@ -72,9 +72,11 @@ class BackwardWalk {
     const LayerNode &layer = *step.layer;
     const std::string seed = std::string(kGradient) + layer.schema().outputs[0].name;
     std::map<std::string, Stored> made, saved;
-    call_layer(layer, layer.kernel("backward"), [&](const std::string &argument, int64_t) {
+    call_layer(layer, layer.kernel("backward"), [&](const std::string &argument, int64_t group) {
       if (argument == seed) return plan_.view(step.outputs[0], adjoints_);
-      if (argument.starts_with(kSaved)) return recompute(step, argument.substr(kSaved.size()), saved[argument]);
+      if (argument.starts_with(kSaved)) {
+        return recompute(step, argument.substr(kSaved.size()), group, saved[fmt::format("{} {}", argument, group)]);
+      }
       if (!argument.starts_with(kGradient)) return operand(step, argument);
       const std::string port = argument.substr(kGradient.size());
       Stored &gradient = made[port];
@@ -99,21 +101,16 @@ class BackwardWalk {
     return model_.parameter(*step.layer, *port, state_);
   }
 
-  BufferView recompute(const PlannedStep &step, const std::string &stage, Stored &saved) const {
+  BufferView recompute(const PlannedStep &step, const std::string &stage, int64_t group, Stored &saved) const {
     const LayerNode &layer = *step.layer;
-    const Kernel &kernel = layer.kernel("saved", {{"stage", stage}});
-    if (saved.values.empty()) {
-      KernelCall query(kernel, layer.where());
-      for (const SchemaPort &port : layer.schema().inputs)
-        query.bind(port.name, port_view(operand(step, port.name), port, layer.schema(), layer.where()));
-      layer.bind_scalars(query);
-      saved = Stored(query.query().at(stage));
-      saved.view.data = saved.values.data();
-      call_layer(layer, kernel, [&](const std::string &argument, int64_t) {
-        return argument == stage ? saved.view : operand(step, argument);
-      });
-    }
-    return saved.view;
+    return make_saved(
+        layer, layer.kernel("saved", {{"stage", stage}}), stage, group,
+        [&](const std::string &argument, int64_t) { return operand(step, argument); },
+        [&](const Extents &extents) {
+          saved = Stored(extents);
+          saved.view.data = saved.values.data();
+          return saved.view;
+        });
   }
 
   void deliver(const PlannedStep &step, const std::string &port, const BufferView &gradient) {

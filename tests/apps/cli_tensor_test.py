@@ -195,7 +195,7 @@ class GradTest(TensorTestCase):
 
     def test_errors(self):
         self.grad_fails(2, says="no loss lines")
-        self.write_text("tiny.graph", GRAPH + "loss l1 from y\n")
+        self.write_text("tiny.graph", GRAPH + "loss l1 of y\n")
         self.grad_fails(2, says="not built")
         given = ["--grad-output", self.gradients]
         for tensors, code, says in (({"z": cli.floats([1], [1])}, 2, "z"), ({"y": cli.floats([1, 2, 3, 2], X)}, 1, "y"),

@@ -109,7 +109,7 @@ class OneLayerTest(cli.CliTestCase):
 
     def test_inspect_without_weights(self):
         result = self.succeed("inspect", self.graph, "--size", f"{HEIGHT}x{WIDTH}")
-        self.assertIn(f"layer [1, {OUTPUTS}, {HEIGHT}, {WIDTH}] parameters={len(WEIGHT) + OUTPUTS}", result.stdout)
+        self.assertRegex(result.stdout, rf"layer +conv2d +\[1, {OUTPUTS}, {HEIGHT}, {WIDTH}\] +{len(WEIGHT) + OUTPUTS} ")
 
 
 if __name__ == "__main__":

@@ -185,10 +185,9 @@ class DoubleBackward {
 
   Operands<double> run() {
     const Kernel &backward = problem_.node().kernel("backward", {{"element", "float64"}});
-    for (const std::string &name : KernelCall(backward, "").inputs()) {
-      if (name.starts_with("saved_")) save(name);
-    }
-    call_layer(problem_.node(), backward, [this](const std::string &argument, int64_t) { return operand(argument); });
+    call_layer(problem_.node(), backward, [this](const std::string &argument, int64_t group) {
+      return argument.starts_with("saved_") ? save(argument, group) : operand(argument);
+    });
     Operands<double> gradients;
     for (const auto &[port, tensor] : made_) {
       const auto array = problem_.operands().find(port);
@@ -215,21 +214,19 @@ class DoubleBackward {
   }
 
   // A stage of forward that backward takes as an input.
-  void save(const std::string &name) {
-    const LayerNode &node = problem_.node();
+  BufferView save(const std::string &name, int64_t group) {
     const std::string stage = name.substr(6);
-    const Kernel &kernel = node.kernel("saved", {{"element", "float64"}, {"stage", stage}});
-    KernelCall query(kernel, "saved");
-    for (const SchemaPort &port : problem_.schema().inputs)
-      query.bind(port.name, port_view(operand(port.name), port, problem_.schema(), "saved"));
-    node.bind_scalars(query);
-    DoubleTensor saved(Array<double>({0}), false);
-    saved.extents = query.query().at(stage);
-    saved.values.resize(static_cast<size_t>(BufferView(nullptr, saved.extents).elements()));
-    call_layer(node, kernel, [&](const std::string &argument, int64_t) {
-      return argument == stage ? saved.view() : operand(argument);
-    });
-    given_.emplace(name, saved);
+    const LayerNode &node = problem_.node();
+    DoubleTensor &saved =
+        given_.emplace(fmt::format("{} {}", name, group), DoubleTensor(Array<double>({0}), false)).first->second;
+    return make_saved(
+        node, node.kernel("saved", {{"element", "float64"}, {"stage", stage}}), stage, group,
+        [&](const std::string &argument, int64_t) { return operand(argument); },
+        [&](const Extents &extents) {
+          saved.extents = extents;
+          saved.values.resize(static_cast<size_t>(BufferView(nullptr, extents).elements()));
+          return saved.view();
+        });
   }
 
   const Problem &problem_;
