@@ -32,13 +32,12 @@ struct GeneratedGuidedConv2d : sluice::LayerDefaults {
   std::vector<Port> inputs() const { return {sluice::tensor("input").padded_channels(), sluice::tensor("guidance")}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
   std::vector<Port> parameters() const {
-    return sluice::joined(
-        {sluice::port("weight", {{"kx", "generation_kernel_w"},
-                                 {"ky", "generation_kernel_h"},
-                                 {"i", "guidance.c"},
-                                 {"o", "input.c*kernel_h*kernel_w"}}),
-         sluice::port("bias", {{"o", "input.c*kernel_h*kernel_w"}}).only_when("bias=true")},
-        sluice::batch_norm_parameters("input.c"));
+    return sluice::joined({sluice::port("weight", {{"kx", "generation_kernel_w"},
+                                                   {"ky", "generation_kernel_h"},
+                                                   {"i", "guidance.c"},
+                                                   {"o", "input.c*kernel_h*kernel_w"}}),
+                           sluice::port("bias", {{"o", "input.c*kernel_h*kernel_w"}}).only_when("bias=true")},
+                          sluice::batch_norm_parameters("input.c"));
   }
   std::vector<Port> state() const { return sluice::batch_norm_state("input.c"); }
   std::vector<sluice::Attribute> attributes() const {
@@ -145,8 +144,8 @@ struct GeneratedGuidedConv2d : sluice::LayerDefaults {
     const bool normalised = softmax.value() == "taps";
     if (normalised) define_softmax(in, stages, r);
     sum(c, x, y, n) = in.constant(0);
-    sum(c, x, y, n) += stages[normalised ? "unnormalised" : "kernels"](c, r.x, r.y, x, y, n) *
-                       input(c, r.x, r.y, x, y, n);
+    sum(c, x, y, n) +=
+        stages[normalised ? "unnormalised" : "kernels"](c, r.x, r.y, x, y, n) * input(c, r.x, r.y, x, y, n);
     filtered(c, x, y, n) = normalised ? sum(c, x, y, n) / stages["tap_sum"](c, x, y, n) : Expr(sum(c, x, y, n));
     stages.add("feature")(c, x, y, n) = filtered(c, x, y, n) * in["norm_scale"](c) + in["norm_shift"](c);
     stages.add("output")(c, x, y, n) = sluice::activate("none+relu+leaky_relu", stages["feature"](c, x, y, n), in);

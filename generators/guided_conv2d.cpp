@@ -3,7 +3,8 @@
 // Source: itsikad/guided-convolution: guided_conv/guided_conv.py (GuidedConv2d); De Brabandere et al., Dynamic Filter
 // Networks (arXiv 1605.09673), section 3 (dynamic convolution).
 //
-//   output(o, x, y, n) = bias(o) + sum over i, kx, ky of kernels(i, o, ky*kw + kx, n) * padded(i, x*s + kx*d, y*s + ky*d, n)
+//   output(o, x, y, n) = bias(o) + sum over i, kx, ky of kernels(i, o, ky*kw + kx, n) * padded(i, x*s + kx*d, y*s +
+//   ky*d, n)
 #include "guided.h"
 
 using namespace Halide;
@@ -14,7 +15,8 @@ using sluice::Stages;
 struct GuidedConv2d : sluice::LayerDefaults {
   static constexpr const char *kName = "guided_conv2d";
   static constexpr const char *kSummary =
-      "output = conv(input, kernels of the sample) + bias, kernels [n ci k co] (softmax over k); with groups co is that "
+      "output = conv(input, kernels of the sample) + bias, kernels [n ci k co] (softmax over k); with groups co is "
+      "that "
       "of one group";
   GeneratorParam<std::string> reading{"reading", "plain"};
 

@@ -16,7 +16,8 @@ using sluice::Stages;
 struct GuidedDepthwiseConv2d : sluice::LayerDefaults {
   static constexpr const char *kName = "guided_depthwise_conv2d";
   static constexpr const char *kSummary =
-      "output = activation(norm(kernels of the sample * input + bias)), kernels [n co ci], or documented: [n ci co] whose "
+      "output = activation(norm(kernels of the sample * input + bias)), kernels [n co ci], or documented: [n ci co] "
+      "whose "
       "memory is reread so";
 
   std::vector<Port> inputs() const {

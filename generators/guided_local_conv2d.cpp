@@ -3,7 +3,8 @@
 // Source: itsikad/guided-convolution: guided_conv/guided_conv.py (GuidedLocalConv2d); De Brabandere et al., Dynamic
 // Filter Networks (arXiv 1605.09673), section 3 (dynamic local filtering).
 //
-//   output(o, x, y) = bias(o) + sum over i, kx, ky of kernels(i, x, y, o, ky*kw + kx) * padded(i, x*s + kx*d, y*s + ky*d)
+//   output(o, x, y) = bias(o) + sum over i, kx, ky of kernels(i, x, y, o, ky*kw + kx) * padded(i, x*s + kx*d, y*s +
+//   ky*d)
 #include "guided.h"
 
 using namespace Halide;
@@ -48,7 +49,8 @@ struct GuidedLocalConv2d : sluice::LayerDefaults {
     return size;
   }
 
-  // Forward has the sum twice: "few_..." for vectors along a row, where input channels are few, and for vectors of them.
+  // Forward has the sum twice: "few_..." for vectors along a row, where input channels are few, and for vectors of
+  // them.
   Stages define(Context &in) const {
     Stages stages;
     sluice::ConvolutionInput input = reader(in);
@@ -96,8 +98,7 @@ struct GuidedLocalConv2d : sluice::LayerDefaults {
     const Expr from = r[0] * in.lanes + lane;
     Func &partial = stages.add("partial"), &total = stages.add("total");
     partial(lane, c, x, y, n) = in.constant(0);
-    partial(lane, c, x, y, n) +=
-        kernels(in)(from, x, y, c, tap(in, r[1], r[2]), n) * input(from, r[1], r[2], x, y, n);
+    partial(lane, c, x, y, n) += kernels(in)(from, x, y, c, tap(in, r[1], r[2]), n) * input(from, r[1], r[2], x, y, n);
     total(c, x, y, n) = in.constant(0);
     total(c, x, y, n) += partial(lanes, c, x, y, n);
     return total(c, x, y, n);

@@ -55,7 +55,9 @@ struct Resize : sluice::LayerDefaults {
     const auto on_row = [&](const Func &row) {
       return across.mix(x, input(c, across.first(x), row(y), n), input(c, across.second(x), row(y), n));
     };
-    stages.add("output")(c, x, y, n) = down.mix(y, on_row(down.first), on_row(down.second));
+    const Expr mixed = down.mix(y, on_row(down.first), on_row(down.second));
+    // The same roundings in whole vectors and in what is left of a row. (Autodiff knows no strict_float.)
+    stages.add("output")(c, x, y, n) = in.backward ? mixed : strict_float(mixed);
     return stages;
   }
 

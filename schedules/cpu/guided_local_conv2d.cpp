@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU schedule of generators/guided_local_conv2d.cpp: the kernels are read once; vectors of input channels, or along the
-// row where there are fewer than a vector of them.
+// CPU schedule of generators/guided_local_conv2d.cpp: the kernels are read once; vectors of input channels, or along
+// the row where there are fewer than a vector of them.
 #include "schedules/cpu/schedule.h"
 
 using namespace Halide;

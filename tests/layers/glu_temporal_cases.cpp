@@ -46,7 +46,7 @@ struct GluTemporal {
 
 // Two sums through a sigmoid and, for gtu, a tanh.
 Array<double> bound(const Attributes &a, const Operands<double> &in) {
-  return relative_bound(GluTemporal::value(a, in));
+  return relative_bound(GluTemporal::value(a, in), 4);
 }
 
 const RegisterLayerCases registered(

@@ -120,7 +120,7 @@ void write_ledger(const std::filesystem::path &file, const Totals &totals) {
 }
 
 std::vector<std::string> weak_layers(const Totals &totals) {
-  constexpr int64_t kEnough = 20;
+  constexpr int64_t kEnough = 100;  // a share of a handful says nothing
   std::vector<std::string> weak;
   for (const auto &[layer, counts] : totals.layers) {
     if (counts.drawn < kEnough) continue;
