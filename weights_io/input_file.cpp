@@ -40,9 +40,28 @@ InputFile::InputFile(const std::filesystem::path &path) : name_(path.string()) {
 InputFile::~InputFile() { ::close(descriptor_); }
 
 std::size_t InputFile::read_some(std::span<std::byte> into) {
+  return completed([&](std::size_t bytes) { return ::read(descriptor_, into.data(), bytes); }, into.size());
+}
+
+void InputFile::read_exactly(std::span<std::byte> into) {
+  while (!into.empty()) into = rest_of(into, read_some(into));
+}
+
+void InputFile::read_at(uint64_t offset, std::span<std::byte> into) {
+  while (!into.empty()) {
+    const auto at = static_cast<off_t>(offset);
+    const std::size_t got =
+        completed([&](std::size_t bytes) { return ::pread(descriptor_, into.data(), bytes, at); }, into.size());
+    into = rest_of(into, got);
+    offset += got;
+  }
+}
+
+template <typename Read>
+std::size_t InputFile::completed(Read &&read, std::size_t bytes) const {
   constexpr std::size_t kLargestRead = std::size_t{1} << 30;
   for (;;) {
-    const ssize_t got = ::read(descriptor_, into.data(), std::min(into.size(), kLargestRead));
+    const ssize_t got = read(std::min(bytes, kLargestRead));
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno != EINTR) {
       throw Error(ErrorCode::bad_file, fmt::format("{}: cannot be read: {}", name_, reason(errno)));
@@ -50,12 +69,9 @@ std::size_t InputFile::read_some(std::span<std::byte> into) {
   }
 }
 
-void InputFile::read_exactly(std::span<std::byte> into) {
-  while (!into.empty()) {
-    const std::size_t got = read_some(into);
-    if (got == 0) throw Error(ErrorCode::bad_file, fmt::format("{}: became shorter while it was read", name_));
-    into = into.subspan(got);
-  }
+std::span<std::byte> InputFile::rest_of(std::span<std::byte> into, std::size_t got) const {
+  if (got == 0) throw Error(ErrorCode::bad_file, fmt::format("{}: became shorter while it was read", name_));
+  return into.subspan(got);
 }
 
 }  // namespace sluice

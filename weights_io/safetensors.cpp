@@ -7,11 +7,13 @@
 
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "weights_io/atomic_file.h"
+#include "weights_io/checkpoint.h"
+#include "weights_io/checkpoint_formats.h"
 #include "weights_io/error.h"
-#include "weights_io/input_file.h"
 #include "weights_io/safetensors_header.h"
 #include "weights_io/text.h"
 
@@ -34,49 +36,67 @@ bool is_checksum(const std::string &text) {
   return text.size() == 8 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-void verify_checksums(const Archive &archive, const std::string &file) {
-  for (auto it = archive.metadata.lower_bound(std::string(kChecksumPrefix)); it != archive.metadata.end(); ++it) {
-    const auto &[key, stated] = *it;
-    if (!key.starts_with(kChecksumPrefix)) break;
-    const std::string tensor = key.substr(kChecksumPrefix.size());
-    const auto found = archive.tensors.find(tensor);
-    if (found == archive.tensors.end())
+// Checks that each checksum is one and belongs to a tensor that is there.
+void check_checksum_entries(const Header &header, const std::string &file) {
+  const auto first = header.metadata.lower_bound(std::string(kChecksumPrefix));
+  if (first == header.metadata.end() || !first->first.starts_with(kChecksumPrefix)) return;
+  std::set<std::string_view> names;
+  for (const Entry &entry : header.tensors) names.insert(entry.name);
+  for (auto it = first; it != header.metadata.end() && it->first.starts_with(kChecksumPrefix); ++it) {
+    const std::string tensor = it->first.substr(kChecksumPrefix.size());
+    if (names.count(tensor) == 0)
       refuse(file, fmt::format("a checksum for tensor {}, which is not there", in_quotes(tensor)));
-    if (!is_checksum(stated)) {
+    if (!is_checksum(it->second)) {
       refuse(file, fmt::format("tensor {}: checksum {} is not eight hexadecimal digits", in_quotes(tensor),
-                               in_quotes(stated)));
-    }
-    const std::string actual = checksum(found->second.bytes);
-    if (actual != stated) {
-      refuse(file, fmt::format("tensor {}: its bytes are damaged: checksum {}, expected {}", in_quotes(tensor), actual,
-                               stated));
+                               in_quotes(it->second)));
     }
   }
 }
 
-// Builds the archive; `read(into)` delivers the payload in order.
-template <typename Read>
-Archive read_payload(Header header, const std::string &file, Read &&read) {
-  Archive archive;
-  archive.metadata = std::move(header.metadata);
-  for (Entry &entry : header.tensors) {
-    StoredTensor &tensor = archive.tensors[entry.name];
-    tensor.dtype = entry.dtype;
-    tensor.shape = std::move(entry.shape);
-    tensor.bytes.resize(static_cast<std::size_t>(entry.end - entry.begin));
-    read(std::span<std::byte>(tensor.bytes));
+class SafetensorsCheckpoint final : public Checkpoint {
+ public:
+  explicit SafetensorsCheckpoint(SourcePointer source)
+      : Checkpoint(CheckpointFormat::safetensors, source->name()), source_(std::move(source)) {
+    Header header = read_header();
+    check_checksum_entries(header, source_name());
+    metadata_ = std::move(header.metadata);
+    for (Entry &entry : header.tensors) {
+      offsets_[entry.name] = payload_ + entry.begin;
+      tensors_[entry.name] = {entry.dtype, std::move(entry.shape)};
+    }
   }
-  verify_checksums(archive, file);
-  return archive;
-}
 
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
-}
+ private:
+  Header read_header() {
+    if (source_->size() < kPrefixBytes)
+      refuse(source_name(), fmt::format("{} bytes are too few for a header", source_->size()));
+    std::byte prefix[kPrefixBytes];
+    source_->read_at(0, prefix);
+    const uint64_t length = safetensors::header_length(prefix, source_->size(), source_name());
+    std::string text(static_cast<std::size_t>(length), '\0');
+    source_->read_at(kPrefixBytes, std::as_writable_bytes(std::span<char>(text)));
+    payload_ = kPrefixBytes + length;
+    return safetensors::parse_header(text, source_->size() - payload_, source_name());
+  }
 
-void refuse_short(uint64_t bytes, const std::string &file) {
-  if (bytes < kPrefixBytes) refuse(file, fmt::format("{} bytes are too few for a header", bytes));
-}
+  StoredTensor read_tensor(const std::string &name) override {
+    const CheckpointTensor &tensor = tensors_.at(name);
+    const auto bytes = static_cast<uint64_t>(element_count(tensor.shape)) * size_bytes(tensor.dtype);
+    StoredTensor stored = {tensor.dtype, tensor.shape, source_->read_part(offsets_.at(name), bytes)};
+    const auto stated = metadata_.find(std::string(kChecksumPrefix) + name);
+    if (stated == metadata_.end()) return stored;
+    const std::string actual = checksum(stored.bytes);
+    if (actual != stated->second) {
+      refuse(source_name(), fmt::format("tensor {}: its bytes are damaged: checksum {}, expected {}", in_quotes(name),
+                                        actual, stated->second));
+    }
+    return stored;
+  }
+
+  SourcePointer source_;
+  uint64_t payload_ = 0;
+  std::map<std::string, uint64_t> offsets_;
+};
 
 // Refuses to write what could not be read back. Gives the size of the tensor in bytes.
 std::size_t check_writable(const std::string &name, const StoredTensor &tensor) {
@@ -144,32 +164,16 @@ std::string prefix_and_header(const Archive &archive, const WriteOptions &option
 
 }  // namespace
 
+std::unique_ptr<Checkpoint> open_safetensors_checkpoint(SourcePointer source) {
+  return std::make_unique<SafetensorsCheckpoint>(std::move(source));
+}
+
 Archive read_safetensors(const std::filesystem::path &path) {
-  InputFile file(path);
-  refuse_short(file.size(), file.name());
-  std::byte prefix[kPrefixBytes];
-  file.read_exactly(prefix);
-  std::string text(static_cast<std::size_t>(safetensors::header_length(prefix, file.size(), file.name())), '\0');
-  file.read_exactly(std::as_writable_bytes(std::span<char>(text)));
-  Header header = safetensors::parse_header(text, file.size() - kPrefixBytes - text.size(), file.name());
-  text = {};
-  Archive archive =
-      read_payload(std::move(header), file.name(), [&](std::span<std::byte> into) { file.read_exactly(into); });
-  std::byte beyond;
-  if (file.read_some({&beyond, 1}) != 0) refuse(file.name(), "became longer while it was read");
-  return archive;
+  return read_all(*open_safetensors_checkpoint(open_file_source(path)));
 }
 
 Archive parse_safetensors(std::span<const std::byte> file, const std::string &name_for_errors) {
-  refuse_short(file.size(), name_for_errors);
-  const uint64_t length = safetensors::header_length(file.data(), file.size(), name_for_errors);
-  const auto text = file.subspan(kPrefixBytes, static_cast<std::size_t>(length));
-  std::span<const std::byte> rest = file.subspan(kPrefixBytes + text.size());
-  return read_payload(safetensors::parse_header(as_text(text), rest.size(), name_for_errors), name_for_errors,
-                      [&](std::span<std::byte> into) {
-                        if (!into.empty()) std::memcpy(into.data(), rest.data(), into.size());
-                        rest = rest.subspan(into.size());
-                      });
+  return read_all(*open_safetensors_checkpoint(open_memory_source(file, name_for_errors)));
 }
 
 std::vector<std::byte> serialize_safetensors(const Archive &archive, const WriteOptions &options) {

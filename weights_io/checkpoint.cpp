@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which container a file is, and the two checkpoints that need no reader of their own.
+#include "weights_io/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+
+#include "weights_io/checkpoint_formats.h"
+#include "weights_io/error.h"
+#include "weights_io/text.h"
+
+namespace sluice {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ArchiveCheckpoint final : public Checkpoint {
+ public:
+  ArchiveCheckpoint(Archive archive, const std::string &source_name)
+      : Checkpoint(CheckpointFormat::safetensors, source_name), stored_(std::move(archive.tensors)) {
+    metadata_ = std::move(archive.metadata);
+    for (const auto &[name, tensor] : stored_) tensors_[name] = {tensor.dtype, tensor.shape};
+  }
+
+ private:
+  StoredTensor read_tensor(const std::string &name) override { return stored_.at(name); }
+
+  TensorMap stored_;
+};
+
+constexpr std::size_t kLookAt = 16;
+constexpr std::size_t kTableFooter = 48;
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
+}
+
+bool ends_like_a_table(ByteSource &source) {
+  static constexpr std::array<unsigned char, 8> kMagic = {0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb};
+  if (source.size() < kTableFooter) return false;
+  const std::vector<std::byte> end = source.read_part(source.size() - kMagic.size(), kMagic.size());
+  return std::memcmp(end.data(), kMagic.data(), kMagic.size()) == 0;
+}
+
+// The container, told by the first bytes, and for a table by the last ones: a safetensors file begins with a length
+// that could be anything, so it is asked last.
+CheckpointFormat format_of(ByteSource &source) {
+  std::array<std::byte, kLookAt> first{};
+  const std::size_t length = static_cast<std::size_t>(std::min<uint64_t>(source.size(), kLookAt));
+  source.read_at(0, std::span(first).first(length));
+  const std::string_view text = as_text(std::span(first).first(length));
+  if (text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06")) return CheckpointFormat::torch_zip;
+  if (ends_like_a_table(source)) return CheckpointFormat::tensorflow;
+  const bool is_pickle = length >= 2 && text[0] == '\x80' && text[1] >= 1 && text[1] <= 5;
+  // A header of safetensors has its brace at byte 8; a pickle that happens to has none.
+  if (is_pickle && !(length > 8 && text[8] == '{')) return CheckpointFormat::torch_legacy;
+  return CheckpointFormat::safetensors;
+}
+
+std::unique_ptr<Checkpoint> open_source(SourcePointer source, const fs::path &path) {
+  switch (format_of(*source)) {
+    case CheckpointFormat::torch_zip:
+      return open_torch_zip(std::move(source));
+    case CheckpointFormat::torch_legacy:
+      return open_torch_legacy(std::move(source));
+    case CheckpointFormat::tensorflow:
+      return open_tensorflow_bundle(std::move(source), path);
+    case CheckpointFormat::safetensors:
+      break;
+  }
+  return open_safetensors_checkpoint(std::move(source));
+}
+
+// The index of the bundle that `path` is a data file or the prefix of; `path` itself where it is neither.
+fs::path index_beside(const fs::path &path) {
+  const std::string text = path.string();
+  std::error_code ignored;
+  const std::size_t data = text.rfind(".data-");
+  for (const fs::path candidate : {text + ".index", text.substr(0, data) + ".index"}) {
+    if (fs::is_regular_file(candidate, ignored)) return candidate;
+    if (data == std::string::npos) break;
+  }
+  return path;
+}
+
+fs::path file_to_open(const fs::path &path) {
+  std::error_code ignored;
+  const bool is_data = path.filename().string().find(".data-") != std::string::npos;
+  return is_data || !fs::is_regular_file(path, ignored) ? index_beside(path) : path;
+}
+
+}  // namespace
+
+const char *name(CheckpointFormat format) {
+  switch (format) {
+    case CheckpointFormat::safetensors:
+      return "safetensors";
+    case CheckpointFormat::torch_zip:
+      return "torch zip";
+    case CheckpointFormat::torch_legacy:
+      return "torch legacy stream";
+    case CheckpointFormat::tensorflow:
+      return "TensorFlow V2 bundle";
+  }
+  return "";
+}
+
+StoredTensor Checkpoint::read(const std::string &name) {
+  if (tensors_.count(name) == 0) {
+    throw Error(ErrorCode::not_found, fmt::format("{}: holds no tensor {}", source_name_, in_quotes(name)));
+  }
+  return read_tensor(name);
+}
+
+std::unique_ptr<Checkpoint> open_checkpoint(const fs::path &path) {
+  const fs::path file = file_to_open(path);
+  return open_source(open_file_source(file), file);
+}
+
+std::unique_ptr<Checkpoint> open_checkpoint(std::span<const std::byte> bytes, const std::string &name_for_errors) {
+  return open_source(open_memory_source(bytes, name_for_errors), {});
+}
+
+std::unique_ptr<Checkpoint> checkpoint_of(Archive archive, const std::string &source_name) {
+  return std::make_unique<ArchiveCheckpoint>(std::move(archive), source_name);
+}
+
+Archive read_all(Checkpoint &checkpoint) {
+  Archive archive;
+  archive.metadata = checkpoint.metadata();
+  for (const auto &[name, tensor] : checkpoint.tensors()) archive.tensors[name] = checkpoint.read(name);
+  return archive;
+}
+
+}  // namespace sluice
