@@ -9,9 +9,9 @@
 
 #include "apps/commands.h"
 #include "apps/console.h"
+#include "apps/inspect_checkpoint.h"
 #include "apps/model_files.h"
 #include "weights_io/error.h"
-#include "weights_io/safetensors.h"
 
 namespace sluice {
 namespace {
@@ -22,16 +22,6 @@ struct ConvertCommandOptions {
   std::string source, output, model, licence;
   bool list = false, json = false;
 };
-
-void list_tensors(const ConvertCommandOptions &options) {
-  for (const auto &[tensor, stored] : read_safetensors(options.source).tensors) {
-    if (options.json) {
-      print_json({{"name", tensor}, {"dtype", name(stored.dtype)}, {"shape", stored.shape}});
-    } else {
-      print_line(fmt::format("{} {} {}", printable(tensor), name(stored.dtype), shape_text(stored.shape)));
-    }
-  }
-}
 
 // The names file beside the graph, and the graph that the result must fit.
 struct ConvertTarget {
@@ -76,7 +66,7 @@ void print_report(const ConvertCommandOptions &options, const ConvertReport &rep
 }
 
 void run_convert(const ConvertCommandOptions &options) {
-  if (options.list) return list_tensors(options);
+  if (options.list) return list_checkpoint(options.source, options.json);
   if (options.output.empty() || options.model.empty()) {
     throw Error(ErrorCode::usage, "convert: -o OUT and --model NAME are required, unless --list is given");
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "weights_io/checkpoint_formats.h"
@@ -46,23 +47,22 @@ bool ends_like_a_table(ByteSource &source) {
   return std::memcmp(end.data(), kMagic.data(), kMagic.size()) == 0;
 }
 
-// The container, told by the first bytes, and for a table by the last ones: a safetensors file begins with a length
-// that could be anything, so it is asked last.
-CheckpointFormat format_of(ByteSource &source) {
+// The container, told by the first bytes, and for a table by the last ones; nothing for text and the like.
+std::optional<CheckpointFormat> recognised(ByteSource &source) {
   std::array<std::byte, kLookAt> first{};
   const std::size_t length = static_cast<std::size_t>(std::min<uint64_t>(source.size(), kLookAt));
   source.read_at(0, std::span(first).first(length));
   const std::string_view text = as_text(std::span(first).first(length));
   if (text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06")) return CheckpointFormat::torch_zip;
   if (ends_like_a_table(source)) return CheckpointFormat::tensorflow;
+  // A header stands behind eight bytes of length, none of which fills the last one.
+  if (length > 8 && text[7] == '\0' && text[8] == '{') return CheckpointFormat::safetensors;
   const bool is_pickle = length >= 2 && text[0] == '\x80' && text[1] >= 1 && text[1] <= 5;
-  // A header of safetensors has its brace at byte 8; a pickle that happens to has none.
-  if (is_pickle && !(length > 8 && text[8] == '{')) return CheckpointFormat::torch_legacy;
-  return CheckpointFormat::safetensors;
+  return is_pickle ? std::optional(CheckpointFormat::torch_legacy) : std::nullopt;
 }
 
 std::unique_ptr<Checkpoint> open_source(SourcePointer source, const fs::path &path) {
-  switch (format_of(*source)) {
+  switch (recognised(*source).value_or(CheckpointFormat::safetensors)) {
     case CheckpointFormat::torch_zip:
       return open_torch_zip(std::move(source));
     case CheckpointFormat::torch_legacy:
@@ -123,6 +123,12 @@ std::unique_ptr<Checkpoint> open_checkpoint(const fs::path &path) {
 
 std::unique_ptr<Checkpoint> open_checkpoint(std::span<const std::byte> bytes, const std::string &name_for_errors) {
   return open_source(open_memory_source(bytes, name_for_errors), {});
+}
+
+bool looks_like_checkpoint(const fs::path &path) {
+  std::error_code ignored;
+  const fs::path file = file_to_open(path);
+  return fs::is_regular_file(file, ignored) && recognised(*open_file_source(file)).has_value();
 }
 
 std::unique_ptr<Checkpoint> checkpoint_of(Archive archive, const std::string &source_name) {

@@ -71,6 +71,9 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path &path);
 // could be read.
 std::unique_ptr<Checkpoint> open_checkpoint(std::span<const std::byte> bytes, const std::string &name_for_errors);
 
+// Whether the file begins as a checkpoint does, or `path` names a TensorFlow bundle. A file of text does not.
+bool looks_like_checkpoint(const std::filesystem::path &path);
+
 // Tensors that are in memory already.
 std::unique_ptr<Checkpoint> checkpoint_of(Archive archive, const std::string &source_name);
 
