@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 #include <sha2.h>
 
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "weights_io/checkpoint.h"
 #include "weights_io/error.h"
 #include "weights_io/input_file.h"
 #include "weights_io/names.h"
@@ -19,10 +21,10 @@ namespace {
 
 constexpr const char *kFormatVersion = "1";
 
-std::string licence_of(const Archive &source) {
+std::string licence_of(const Checkpoint &source) {
   for (const char *key : {"licence", "license"}) {
-    const auto found = source.metadata.find(key);
-    if (found != source.metadata.end() && !found->second.empty()) return found->second;
+    const auto found = source.metadata().find(key);
+    if (found != source.metadata().end() && !found->second.empty()) return found->second;
   }
   return "unknown";
 }
@@ -51,18 +53,18 @@ ConvertReport convert_checkpoint(const std::filesystem::path &source, const std:
                 fmt::format("{}: names for model {}, not for {}", names.string(), names_file.model, model));
   }
   const std::string sha256 = sha256_of_file(source);
-  const Archive read = read_safetensors(source);
-  Conversion conversion = apply_names(names_file, read, source.string());
+  const std::unique_ptr<Checkpoint> read = open_checkpoint(source);
+  Conversion conversion = apply_names(names_file, *read);
 
   Archive written;
   written.metadata = metadata_of(conversion, model);
   written.metadata["source_file"] = name_as_text(source);
   written.metadata["source_sha256"] = sha256;
-  written.metadata["licence"] = options.licence.empty() ? licence_of(read) : options.licence;
+  written.metadata["licence"] = options.licence.empty() ? licence_of(*read) : options.licence;
   written.tensors = std::move(conversion.tensors);
   write_safetensors(output, written, {.checksums = true});
 
-  return {conversion.dialect, read.tensors.size(), written.tensors.size(), conversion.ignored,
+  return {conversion.dialect, read->tensors().size(), written.tensors.size(), conversion.ignored,
           std::move(conversion.parameters)};
 }
 

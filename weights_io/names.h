@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "weights_io/checkpoint.h"
 #include "weights_io/tensor.h"
 
 namespace sluice {
@@ -74,7 +75,11 @@ struct Conversion {
 
 // Picks the dialect, and the prefix, most of whose names are in the source, among equals the one that misses and leaves
 // over least, and is strict about the rest: all missing, unexpected, misshapen and unequal tensors are listed in one
-// Error(bad_file).
-Conversion apply_names(const NamesFile &names, const Archive &source, const std::string &source_name);
+// Error(bad_file). Names, types and shapes are judged before any tensor is read; then tensors are read one at a time,
+// and only those that are wanted.
+Conversion apply_names(const NamesFile &names, Checkpoint &source);
+
+// The same of tensors that are in memory.
+Conversion apply_names(const NamesFile &names, Archive source, const std::string &source_name);
 
 }  // namespace sluice

@@ -169,9 +169,64 @@ TEST(Names, IntegersAndHugeDoublesAreNoWeights) {
   archive.tensors["v"] = {DType::f64, {}, test::Bytes(8)};
   std::memcpy(archive.tensors["v"].bytes.data(), &huge, 8);
   archive.tensors["w"] = {DType::i32, {1}, test::Bytes(4)};
-  const std::string message = refusal(names, archive);
-  EXPECT_PRED_FORMAT2(IsSubstring, "'w': type I32, expected real numbers", message);
-  EXPECT_PRED_FORMAT2(IsSubstring, "'v': element 0 is 1e+300, beyond the range of F32", message);
+  EXPECT_PRED_FORMAT2(IsSubstring, "'w': type I32, expected real numbers", refusal(names, archive));
+  archive.tensors["w"] = counting({1});
+  EXPECT_PRED_FORMAT2(IsSubstring, "1 misshapen: 'v': element 0 is 1e+300, beyond the range of F32",
+                      refusal(names, archive));
+}
+
+// Counts what is read, and how much of it is alive at once.
+class CountingCheckpoint final : public Checkpoint {
+ public:
+  explicit CountingCheckpoint(TensorMap stored)
+      : Checkpoint(CheckpointFormat::torch_zip, "s"), stored_(std::move(stored)) {
+    for (const auto &[name, tensor] : stored_) tensors_[name] = {tensor.dtype, tensor.shape};
+  }
+  void add_other(const std::string &name, const std::string &what) { others_[name] = what; }
+  std::vector<std::string> read_names;
+
+ private:
+  StoredTensor read_tensor(const std::string &name) override {
+    read_names.push_back(name);
+    return stored_.at(name);
+  }
+  TensorMap stored_;
+};
+
+TEST(Names, NothingIsReadBeforeNamesAndShapesFitNorWhatIsLeftOut) {
+  const NamesFile names =
+      parse_names("model m\ndialect d\na -> n.a layout=o\nb -> n.b layout=oi\nsame c = a\nignore x.*", "n");
+  TensorMap tensors;
+  tensors["a"] = tensors["c"] = counting({3});
+  tensors["x.1"] = counting({100});
+  tensors["b"] = counting({3});
+  CountingCheckpoint misshapen(tensors);
+  EXPECT_PRED_FORMAT2(IsSubstring, "1 misshapen: 'b'",
+                      message_of(ErrorCode::bad_file, [&] { apply_names(names, misshapen); }));
+  EXPECT_TRUE(misshapen.read_names.empty());
+  tensors["b"] = counting({3, 1});
+  tensors["c"] = counting({3, 1});
+  CountingCheckpoint unequal(tensors);
+  EXPECT_PRED_FORMAT2(IsSubstring, "1 unequal: 'c' is not 'a'",
+                      message_of(ErrorCode::bad_file, [&] { apply_names(names, unequal); }));
+  EXPECT_TRUE(unequal.read_names.empty());
+  tensors["c"] = counting({3});
+  CountingCheckpoint good(tensors);
+  EXPECT_EQ(apply_names(names, good).ignored, 2u);
+  EXPECT_EQ(good.read_names, (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST(Names, WhatIsThereButNoTensorIsSaid) {
+  const NamesFile names = parse_names("model m\ndialect d\nprefix p.\na -> n.a\nb -> n.b\nc -> n.c\nsame d = a", "n");
+  TensorMap tensors;
+  tensors["p.a"] = counting({1});
+  CountingCheckpoint source(tensors);
+  source.add_other("p.b", "a tensor of type complex64, which is not read");
+  source.add_other("p.d", "a number");
+  source.add_other("p.z", "a string");  // no tensor, so nothing unexpected
+  EXPECT_EQ(message_of(ErrorCode::bad_file, [&] { apply_names(names, source); }),
+            "s: does not fit model m (names of dialect d behind 'p.'): 3 missing: 'p.b' (there, but a tensor of type "
+            "complex64, which is not read), 'p.c', 'p.d' (there, but a number)");
 }
 
 TEST(Names, LongListsAreCut) {
