@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // JPEG in, by libjpeg's classic API. Errors come by longjmp, handled as in png_reader.cpp: step functions own nothing.
 // CMYK and YCCK are converted by the plain formula R = (255 - C)(255 - K) / 255, without profiles. Data with an Adobe
-// marker is stored inverted, as Adobe's programs write it.
+// marker is stored inverted, as Adobe's programs write it. Memory for pixels is touched only as rows come out of the
+// decoder.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
+#include <cstring>
+#include <new>
 #include <string_view>
 
 // jpeglib.h needs size_t and FILE from before it.
@@ -23,6 +27,8 @@ namespace {
 // Huffman coding takes at least one bit for a block of 64 pixels, so more than this is a lie about the size. Only flat
 // areas in arithmetic coding could exceed it honestly.
 constexpr uint64_t kMaxPixelsPerByte = 1024;
+constexpr size_t kBatchBytes = 1 << 16;  // rows decoded at a time
+constexpr std::string_view kTooManyScans = "too many scans";
 
 struct JpegReader {
   JpegReader() = default;
@@ -37,8 +43,9 @@ struct JpegReader {
   const unsigned char *data = nullptr;
   size_t size = 0;
   int max_scans = 0;
-  unsigned char *row = nullptr;  // one row as libjpeg gives it
-  uint16_t *samples = nullptr;
+  unsigned char *rows = nullptr;  // where the next `row_count` rows go, `row_bytes` each
+  size_t row_count = 0, row_bytes = 0;
+  bool no_memory = false;
   char message[JMSG_LENGTH_MAX] = "";
 };
 
@@ -46,6 +53,7 @@ struct JpegReader {
 
 void on_error(j_common_ptr info) {
   auto *reader = static_cast<JpegReader *>(info->client_data);
+  reader->no_memory = info->err->msg_code == JERR_OUT_OF_MEMORY;
   info->err->format_message(info, reader->message);
   fail(reader);
 }
@@ -74,7 +82,7 @@ void on_output(j_common_ptr) {}
 void on_progress(j_common_ptr info) {
   auto *reader = static_cast<JpegReader *>(info->client_data);
   if (reader->info.input_scan_number <= reader->max_scans) return;
-  const size_t length = std::string_view("too many scans").copy(reader->message, sizeof(reader->message) - 1);
+  const size_t length = kTooManyScans.copy(reader->message, sizeof(reader->message) - 1);
   reader->message[length] = '\0';
   fail(reader);
 }
@@ -124,27 +132,24 @@ void convert_cmyk(const unsigned char *row, uint16_t *target, size_t width, bool
   }
 }
 
-void read_pixels(JpegReader &reader) {
-  const size_t width = reader.info.output_width;
-  const bool cmyk = reader.info.out_color_space == JCS_CMYK;
-  const size_t count = width * (cmyk ? 3 : static_cast<size_t>(reader.info.output_components));
-  uint16_t *target = reader.samples;
-  while (reader.info.output_scanline < reader.info.output_height) {
-    if (jpeg_read_scanlines(&reader.info, &reader.row, 1) != 1) ERREXIT(&reader.info, JERR_CANT_SUSPEND);
-    if (cmyk) {
-      convert_cmyk(reader.row, target, width, reader.info.saw_Adobe_marker != FALSE);
-    } else {
-      for (size_t i = 0; i < count; ++i) target[i] = reader.row[i];
-    }
-    target += count;
+void read_rows(JpegReader &reader) {
+  for (size_t y = 0; y < reader.row_count; ++y) {
+    JSAMPROW row = reader.rows + y * reader.row_bytes;
+    if (jpeg_read_scanlines(&reader.info, &row, 1) != 1) ERREXIT(&reader.info, JERR_CANT_SUSPEND);
   }
-  jpeg_finish_decompress(&reader.info);
+}
+
+void finish(JpegReader &reader) { jpeg_finish_decompress(&reader.info); }
+
+[[noreturn]] void fail_reading(const std::string &name, std::string_view reason) {
+  throw Error(ErrorCode::bad_file,
+              fmt::format("{}: bad JPEG: {}; expected a whole, undamaged 8-bit JPEG", name, reason));
 }
 
 void run(JpegReader &reader, void (*step)(JpegReader &), const std::string &name) {
   if (guarded(reader, step)) return;
-  throw Error(ErrorCode::bad_file,
-              fmt::format("{}: bad JPEG: {}; expected a whole, undamaged 8-bit JPEG", name, reader.message));
+  if (reader.no_memory) throw std::bad_alloc();
+  fail_reading(name, reader.message);
 }
 
 void check_header(const JpegReader &reader, const std::string &name, const PictureLimits &limits) {
@@ -174,6 +179,47 @@ void check_components(const JpegReader &reader, const std::string &name) {
   }
 }
 
+void read_pixels(JpegReader &reader, Picture &picture, const std::string &name) {
+  const size_t width = reader.info.output_width, height = reader.info.output_height;
+  const bool cmyk = reader.info.out_color_space == JCS_CMYK;
+  reader.row_bytes = width * static_cast<size_t>(reader.info.output_components);
+  const size_t batch = std::min(height, std::max<size_t>(1, kBatchBytes / reader.row_bytes));
+  std::vector<unsigned char> rows(batch * reader.row_bytes);
+  reader.rows = rows.data();
+  picture.samples.reserve(picture.index(0, picture.height, 0));
+  for (size_t y = 0; y < height; y += reader.row_count) {
+    reader.row_count = std::min(batch, height - y);
+    run(reader, read_rows, name);
+    const size_t bytes = reader.row_count * reader.row_bytes, old = picture.samples.size();
+    if (!cmyk) {
+      picture.samples.insert(picture.samples.end(), rows.data(), rows.data() + bytes);
+      continue;
+    }
+    picture.samples.resize(old + bytes / 4 * 3);
+    convert_cmyk(rows.data(), picture.samples.data() + old, bytes / 4, reader.info.saw_Adobe_marker != FALSE);
+  }
+  run(reader, finish, name);
+}
+
+// The scans that the file begins, as far as its markers can be followed; on_progress() counts them once more. Seen
+// ahead, because each costs a pass over the whole picture.
+int count_scans(ByteView bytes) {
+  const auto byte = [&](size_t at) { return std::to_integer<unsigned>(bytes[at]); };
+  int scans = 0;
+  for (size_t at = 2; at + 4 <= bytes.size();) {
+    const auto *const found = static_cast<const std::byte *>(std::memchr(&bytes[at], 0xFF, bytes.size() - at));
+    if (found == nullptr) break;
+    at = static_cast<size_t>(found - bytes.data());
+    if (at + 4 > bytes.size()) break;
+    const unsigned marker = byte(at + 1);
+    const bool stands_alone = marker == 0 || marker == 1 || (marker >= 0xD0 && marker <= 0xD8);
+    if (marker == 0xD9) break;
+    if (marker == 0xDA) ++scans;
+    at += marker == 0xFF ? 1 : stands_alone ? 2 : 2 + (byte(at + 2) << 8 | byte(at + 3));
+  }
+  return scans;
+}
+
 int orientation_of(const JpegReader &reader) {
   for (const jpeg_marker_struct *marker = reader.info.marker_list; marker != nullptr; marker = marker->next) {
     const std::span<const uint8_t> segment(marker->data, marker->data_length);
@@ -195,6 +241,7 @@ Picture decode_jpeg(ByteView bytes, const std::string &name, const PictureLimits
   reader.max_scans = limits.max_jpeg_scans;
   run(reader, read_header, name);
   check_header(reader, name, limits);
+  if (count_scans(bytes) > limits.max_jpeg_scans) fail_reading(name, kTooManyScans);
   const int orientation = orientation_of(reader);  // here, because the end of decoding frees the markers
   run(reader, start, name);
   check_components(reader, name);
@@ -203,11 +250,7 @@ Picture decode_jpeg(ByteView bytes, const std::string &name, const PictureLimits
   picture.width = static_cast<int>(reader.info.output_width);
   picture.height = static_cast<int>(reader.info.output_height);
   picture.channels = reader.info.num_components == 1 ? 1 : 3;
-  picture.samples.resize(picture.index(0, picture.height, 0));
-  std::vector<unsigned char> row(reader.info.output_width * static_cast<size_t>(reader.info.output_components));
-  reader.row = row.data();
-  reader.samples = picture.samples.data();
-  run(reader, read_pixels, name);
+  read_pixels(reader, picture, name);
   return turn_upright(std::move(picture), orientation);
 }
 

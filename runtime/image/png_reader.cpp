@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // PNG in, by libpng's row API. libpng reports errors by longjmp, so its calls stand in step functions that own nothing;
-// guarded() is the only place with a setjmp, and C++ objects live outside of it.
+// guarded() is the only place with a setjmp, and C++ objects live outside of it. Memory for pixels is touched only as
+// rows come out of the decoder, so that a file that claims much and holds little costs little.
 #include <fmt/format.h>
 #include <png.h>
 
 #include <algorithm>
 #include <bit>
 #include <csetjmp>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <string_view>
 
 #include "runtime/image/codecs.h"
@@ -20,6 +24,7 @@ namespace {
 constexpr uint64_t kMaxDeflateRatio = 1100;
 constexpr png_alloc_size_t kMaxChunkBytes = 8'000'000;
 constexpr png_uint_32 kMaxCachedChunks = 100;
+constexpr size_t kBatchBytes = 1 << 16;  // rows decoded at a time
 
 struct PngReader {
   PngReader() = default;
@@ -32,9 +37,20 @@ struct PngReader {
   const std::byte *next = nullptr;
   size_t left = 0;
   png_uint_32 max_side = 0;
-  png_bytepp rows = nullptr;
-  char message[200] = "out of memory";
+  png_bytep rows = nullptr;  // where the next `row_count` rows go, `row_bytes` each
+  size_t row_count = 0, row_bytes = 0;
+  bool no_memory = false;
+  char message[200] = "";
 };
+
+// libpng drops some failures of these without a word, so they are remembered.
+png_voidp on_allocate(png_structp png, png_alloc_size_t size) {
+  void *const memory = std::malloc(size);
+  if (memory == nullptr) static_cast<PngReader *>(png_get_mem_ptr(png))->no_memory = true;
+  return memory;
+}
+
+void on_free(png_structp, png_voidp memory) { std::free(memory); }
 
 void on_error(png_structp png, png_const_charp text) {
   auto *reader = static_cast<PngReader *>(png_get_error_ptr(png));
@@ -83,13 +99,21 @@ void choose_transforms(PngReader &reader) {
   png_read_update_info(reader.png, reader.info);
 }
 
-void read_pixels(PngReader &reader) {
-  png_read_image(reader.png, reader.rows);
-  png_read_end(reader.png, nullptr);
+void read_rows(PngReader &reader) {
+  for (size_t y = 0; y < reader.row_count; ++y) png_read_row(reader.png, reader.rows + y * reader.row_bytes, nullptr);
 }
 
+// Each pass of Adam7 goes over the whole picture.
+void read_passes(PngReader &reader) {
+  for (int pass = 0; pass < PNG_INTERLACE_ADAM7_PASSES; ++pass) read_rows(reader);
+}
+
+void read_end(PngReader &reader) { png_read_end(reader.png, nullptr); }
+
 void run(PngReader &reader, void (*step)(PngReader &), const std::string &name) {
-  if (guarded(reader, step)) return;
+  const bool done = guarded(reader, step);
+  if (reader.no_memory) throw std::bad_alloc();
+  if (done) return;
   throw Error(ErrorCode::bad_file,
               fmt::format("{}: bad PNG: {}; expected a whole, undamaged PNG", name, reader.message));
 }
@@ -127,15 +151,47 @@ Picture empty_picture(const PngReader &reader, const std::string &name) {
   if ((picture.bits != 8 && picture.bits != 16) || row_bytes != png_get_rowbytes(reader.png, reader.info)) {
     throw Error(ErrorCode::bad_file, fmt::format("{}: bad PNG: unexpected kind of pixels", name));
   }
-  picture.samples.resize(picture.index(0, picture.height, 0));
+  picture.samples.reserve(picture.index(0, picture.height, 0));
   return picture;
 }
 
-// libpng has written a row of bytes into the first half of the row's samples. From the end, no byte is overwritten
-// before it is read.
-void widen_row(uint16_t *row, size_t count) {
-  const auto *bytes = reinterpret_cast<const unsigned char *>(row);
-  for (size_t i = count; i-- > 0;) row[i] = bytes[i];
+// The samples of whole rows, behind those that are there; the capacity is.
+void append_rows(const unsigned char *bytes, size_t size, Picture &picture) {
+  if (picture.bits == 8) {
+    picture.samples.insert(picture.samples.end(), bytes, bytes + size);
+    return;
+  }
+  const size_t count = size / sizeof(uint16_t);
+  picture.samples.resize(picture.samples.size() + count);
+  std::memcpy(&*(picture.samples.end() - static_cast<std::ptrdiff_t>(count)), bytes, size);
+}
+
+void read_plain(PngReader &reader, Picture &picture, const std::string &name) {
+  const auto height = static_cast<size_t>(picture.height);
+  const size_t batch = std::min(height, std::max<size_t>(1, kBatchBytes / reader.row_bytes));
+  std::vector<unsigned char> rows(batch * reader.row_bytes);
+  reader.rows = rows.data();
+  for (size_t y = 0; y < height; y += reader.row_count) {
+    reader.row_count = std::min(batch, height - y);
+    run(reader, read_rows, name);
+    append_rows(rows.data(), reader.row_count * reader.row_bytes, picture);
+  }
+}
+
+struct FreeMemory {
+  void operator()(unsigned char *memory) const { std::free(memory); }
+};
+
+// calloc, because pages of it that no row was written to take no memory.
+void read_interlaced(PngReader &reader, Picture &picture, const std::string &name) {
+  const auto height = static_cast<size_t>(picture.height);
+  const std::unique_ptr<unsigned char, FreeMemory> rows(
+      static_cast<unsigned char *>(std::calloc(height, reader.row_bytes)));
+  if (rows == nullptr) throw std::bad_alloc();
+  reader.rows = rows.get();
+  reader.row_count = height;
+  run(reader, read_passes, name);
+  append_rows(rows.get(), height * reader.row_bytes, picture);
 }
 
 }  // namespace
@@ -148,9 +204,10 @@ Picture decode_png(ByteView bytes, const std::string &name, const PictureLimits 
   reader.next = bytes.data();
   reader.left = bytes.size();
   reader.max_side = static_cast<png_uint_32>(std::max(limits.max_side, 1));
-  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
+  reader.png =
+      png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning, &reader, on_allocate, on_free);
   if (reader.png != nullptr) reader.info = png_create_info_struct(reader.png);
-  if (reader.info == nullptr) throw Error(ErrorCode::input_failed, fmt::format("{}: {}", name, reader.message));
+  if (reader.info == nullptr) throw std::bad_alloc();
 
   run(reader, read_header, name);
   check_picture_size(png_get_image_width(reader.png, reader.info), png_get_image_height(reader.png, reader.info), name,
@@ -159,16 +216,10 @@ Picture decode_png(ByteView bytes, const std::string &name, const PictureLimits 
   run(reader, choose_transforms, name);
 
   Picture picture = empty_picture(reader, name);
-  const size_t row_samples = picture.index(0, 1, 0);
-  std::vector<png_bytep> rows(static_cast<size_t>(picture.height));
-  for (size_t y = 0; y < rows.size(); ++y) {
-    rows[y] = reinterpret_cast<png_bytep>(picture.samples.data() + y * row_samples);
-  }
-  reader.rows = rows.data();
-  run(reader, read_pixels, name);
-  if (picture.bits == 8) {
-    for (size_t y = 0; y < rows.size(); ++y) widen_row(picture.samples.data() + y * row_samples, row_samples);
-  }
+  reader.row_bytes = png_get_rowbytes(reader.png, reader.info);
+  const bool interlaced = png_get_interlace_type(reader.png, reader.info) != PNG_INTERLACE_NONE;
+  (interlaced ? read_interlaced : read_plain)(reader, picture, name);
+  run(reader, read_end, name);
   return picture;
 }
 
