@@ -12,8 +12,10 @@
 #include "bench/network.h"
 #include "bench/options.h"
 #include "bench/work.h"
+#include "runtime/expression.h"
 #include "runtime/graph_file.h"
 #include "runtime/input_shapes.h"
+#include "runtime/kernel_table.h"
 #include "weights_io/error.h"
 #include "weights_io/safetensors.h"
 
@@ -26,31 +28,57 @@ constexpr double kMega = 1e6;
 struct ModelOptions : Options {
   std::string graph = SLUICE_SOURCE_DIR "/models/deepfill2.graph";
   std::string weights, input, output;
-  std::vector<int64_t> sizes{256, 512};
+  std::vector<std::string> sizes{"256", "512"}, settings;
   bool per_node = false;
 };
 
+struct Size {
+  int64_t height = 0, width = 0;
+};
+
+// "352x1216", or one number for a square.
+Size parse_size(const std::string &text) {
+  const size_t cross = text.find('x');
+  const std::string width = cross == std::string::npos ? text : text.substr(cross + 1);
+  const Size size = {as_integer(text.substr(0, cross)).value_or(0), as_integer(width).value_or(0)};
+  if (size.height > 0 && size.width > 0) return size;
+  throw Error(ErrorCode::usage, fmt::format("--sizes: expected HxW or one number, got '{}'", text));
+}
+
 // Height and width of every input whose own are symbols; the batch is 1.
-Shapes shapes_at(const Graph &graph, int64_t size) {
+Shapes shapes_at(const Graph &graph, const Size &size) {
   Shapes shapes;
   for (const GraphInput &input : graph.inputs) {
     if (input.value) continue;
     std::vector<int64_t> &shape = shapes[input.name];
     for (size_t d = 0; d < input.shape.size(); d++) {
       const Dimension &dimension = input.shape[d];
-      shape.push_back(!dimension.symbol.empty() ? (d == 0 ? 1 : size) : dimension.extent);
+      const int64_t side = d + 1 == input.shape.size() ? size.width : size.height;
+      shape.push_back(!dimension.symbol.empty() ? (d == 0 ? 1 : side) : dimension.extent);
     }
   }
   return shapes;
 }
 
-Network make_network(const ModelOptions &options, int64_t size) {
+ParseOptions parse_options(const std::map<std::string, std::string> &parameters) {
+  ParseOptions options;
+  options.overrides = parameters;
+  options.composites = &KernelTable::linked().composites();
+  return options;
+}
+
+Network make_network(const ModelOptions &options, const Size &size) {
   const Archive weights = options.weights.empty() ? Archive{} : read_safetensors(options.weights);
   std::map<std::string, std::string> parameters;
   for (const auto &[key, value] : weights.metadata) {
     if (key.starts_with("param.")) parameters[key.substr(6)] = value;
   }
-  const Graph graph = read_graph(options.graph, parameters);
+  for (const std::string &setting : options.settings) {
+    const size_t equals = setting.find('=');
+    if (equals == std::string::npos) throw Error(ErrorCode::usage, "--set: expected NAME=VALUE, got '" + setting + "'");
+    parameters[setting.substr(0, equals)] = setting.substr(equals + 1);
+  }
+  const Graph graph = read_graph(options.graph, parse_options(parameters));
   const Shapes shapes = shapes_at(graph, size);
   return Network(graph, options.weights.empty() ? random_weights(graph, shapes, kSeed) : weights.tensors,
                  options.input.empty() ? random_inputs(graph, shapes, kSeed) : read_safetensors(options.input).tensors);
@@ -114,8 +142,8 @@ std::string describe_steps(const Network &network, const WorkFormulas &formulas,
 }
 
 // Adds the table of steps to `report`.
-void measure_size(benchmark::State &state, const ModelOptions &options, int64_t size, std::string &report) {
-  const Network network = make_network(options, size);
+void measure_size(benchmark::State &state, const ModelOptions &options, const std::string &size, std::string &report) {
+  const Network network = make_network(options, parse_size(size));
   const WorkFormulas formulas(options.work);
   const Work work = formulas.of(network.plan());
   network.run();
@@ -135,21 +163,21 @@ void measure_size(benchmark::State &state, const ModelOptions &options, int64_t 
   state.counters["packed_weights_MB"] = static_cast<double>(network.model().packed_bytes()) / kMega;
   state.counters["peak_memory_MB"] = peak_memory_mb();  // of the process so far
   state.counters["threads"] = options.threads;
-  report += fmt::format("\n{} at {}x{}, median ms of {} runs\n{}", network.model().graph().model, size, size,
-                        options.runs, describe_steps(network, formulas, timer.medians(), measurement.median_peak()));
+  report += fmt::format("\n{} at {}, median ms of {} runs\n{}", network.model().graph().model, size, options.runs,
+                        describe_steps(network, formulas, timer.medians(), measurement.median_peak()));
 }
 
 void run_all(const ModelOptions &options) {
   if (!options.output.empty()) {
-    const Network network = make_network(options, options.sizes.front());
+    const Network network = make_network(options, parse_size(options.sizes.front()));
     write_safetensors(options.output, Archive{network.model().run(read_safetensors(options.input).tensors), {}});
   }
   describe_machine(options);
-  const std::string model = read_graph(options.graph).model;
+  const std::string model = read_graph(options.graph, parse_options({})).model;
   std::string report;
-  for (const int64_t size : options.sizes) {
+  for (const std::string &size : options.sizes) {
     benchmark::RegisterBenchmark(fmt::format("{}/{}", model, size).c_str(),
-                                 [&, size](benchmark::State &state) { measure_size(state, options, size, report); })
+                                 [&](benchmark::State &state) { measure_size(state, options, size, report); })
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond)
         ->Iterations(options.runs);
@@ -170,7 +198,8 @@ int main(int argc, char **argv) {
   CLI::Option *input = app.add_option("--input", options.input, "safetensors with the inputs, of the first size")
                            ->check(CLI::ExistingFile);
   app.add_option("--output", options.output, "where the outputs for --input go (safetensors)")->needs(input);
-  app.add_option("--sizes", options.sizes, "heights and widths")->delimiter(',')->check(CLI::PositiveNumber);
+  app.add_option("--sizes", options.sizes, "heights and widths: 512 or 352x1216")->delimiter(',');
+  app.add_option("--set", options.settings, "a parameter of the graph, NAME=VALUE");
   app.add_flag("--per_node", options.per_node, "also print the time of every node, longest first");
   return sluice::bench::run_program(app, argc, argv, options, [&] { sluice::bench::run_all(options); });
 }
