@@ -36,27 +36,9 @@ class Descriptor {
     if (number_ >= 0) ::close(number_);
   }
   int get() const { return number_; }
-  // Closing by hand, to see the error a network file system may report only here.
-  bool close() { return ::close(std::exchange(number_, -1)) == 0; }
 
  private:
   int number_;
-};
-
-// Deletes the temporary file unless it has been renamed.
-class TemporaryName {
- public:
-  explicit TemporaryName(fs::path path) : path_(std::move(path)) {}
-  TemporaryName(const TemporaryName &) = delete;
-  TemporaryName &operator=(const TemporaryName &) = delete;
-  ~TemporaryName() {
-    if (!path_.empty()) ::unlink(path_.c_str());
-  }
-  const fs::path &path() const { return path_; }
-  void keep() { path_.clear(); }
-
- private:
-  fs::path path_;
 };
 
 // The name does not contain the target's, which may already have the longest length a folder allows.
@@ -70,15 +52,18 @@ int open_temporary(const fs::path &folder, fs::path *path) {
   return -1;
 }
 
-bool write_all(int number, std::span<const std::byte> bytes) {
+bool write_all_at(int number, uint64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t count = ::write(number, bytes.data(), bytes.size());
+    const ssize_t count = ::pwrite(number, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return false;
     bytes = bytes.subspan(static_cast<size_t>(count));
+    offset += static_cast<uint64_t>(count);
   }
   return true;
 }
+
+fs::path folder_of(const fs::path &target) { return target.has_parent_path() ? target.parent_path() : fs::path("."); }
 
 // A folder that may be entered but not read cannot be opened, and some file systems know no fsync of folders; neither
 // makes the written file wrong.
@@ -97,26 +82,46 @@ fs::path follow_link(const fs::path &path) {
 
 }  // namespace
 
-void write_file_atomically(const fs::path &path, std::span<const std::byte> bytes) {
-  const fs::path target = follow_link(path);
-  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), target_(follow_link(path_)) {
   struct stat old = {};
-  const bool replaces = ::stat(target.c_str(), &old) == 0;
+  const bool replaces = ::stat(target_.c_str(), &old) == 0;
   if (replaces && !S_ISREG(old.st_mode)) {
     throw Error(ErrorCode::input_failed,
-                fmt::format("{}: cannot write the file: expected a regular file or nothing there", path.string()));
+                fmt::format("{}: cannot write the file: expected a regular file or nothing there", path_.string()));
   }
-  fs::path name;
-  Descriptor file(open_temporary(folder, &name));
-  if (file.get() < 0) throw_write_error(path, "cannot create a file in its folder", errno);
-  TemporaryName temporary(std::move(name));
-  if (replaces && ::fchmod(file.get(), old.st_mode & 07777) != 0) throw_write_error(path, "permissions", errno);
-  if (!write_all(file.get(), bytes)) throw_write_error(path, "write", errno);
-  if (::fsync(file.get()) != 0) throw_write_error(path, "fsync", errno);
-  if (!file.close()) throw_write_error(path, "close", errno);
-  if (::rename(temporary.path().c_str(), target.c_str()) != 0) throw_write_error(path, "rename", errno);
-  temporary.keep();
-  if (!sync_folder(folder)) throw_write_error(path, "fsync of its folder", errno);
+  descriptor_ = open_temporary(folder_of(target_), &temporary_);
+  if (descriptor_ < 0) throw_write_error(path_, "cannot create a file in its folder", errno);
+  if (!replaces || ::fchmod(descriptor_, old.st_mode & 07777) == 0) return;
+  const int number = errno;
+  discard();
+  throw_write_error(path_, "permissions", number);
+}
+
+AtomicFile::~AtomicFile() { discard(); }
+
+void AtomicFile::discard() {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  temporary_.clear();
+}
+
+void AtomicFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  if (!write_all_at(descriptor_, offset, bytes)) throw_write_error(path_, "write", errno);
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0) throw_write_error(path_, "fsync", errno);
+  // A network file system may report an error only here.
+  if (::close(std::exchange(descriptor_, -1)) != 0) throw_write_error(path_, "close", errno);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) throw_write_error(path_, "rename", errno);
+  temporary_.clear();
+  if (!sync_folder(folder_of(target_))) throw_write_error(path_, "fsync of its folder", errno);
+}
+
+void write_file_atomically(const fs::path &path, std::span<const std::byte> bytes) {
+  AtomicFile file(path);
+  file.write_at(0, bytes);
+  file.commit();
 }
 
 std::vector<std::byte> read_file(const fs::path &path, size_t max_bytes) {

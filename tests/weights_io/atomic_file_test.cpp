@@ -89,6 +89,31 @@ TEST(AtomicFile, WritersAtTheSameTimeDoNotMix) {
   EXPECT_EQ(folder.entries(), 1);
 }
 
+TEST(AtomicFile, PiecesInAnyOrder) {
+  const TemporaryFolder folder;
+  save(folder / "a", to_bytes("old"));
+  {
+    AtomicFile file(folder / "a");
+    file.write_at(6, to_bytes("world"));
+    file.write_at(0, to_bytes("Hello"));
+    EXPECT_EQ(load(folder / "a"), to_bytes("old"));
+    file.commit();
+  }
+  EXPECT_EQ(load(folder / "a"), to_bytes(std::string("Hello\0world", 11)));
+  EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(AtomicFile, WithoutCommitNothingHappened) {
+  const TemporaryFolder folder;
+  save(folder / "a", to_bytes("old"));
+  for (const char *name : {"a", "new"}) {
+    AtomicFile file(folder / name);
+    file.write_at(0, to_bytes("half of it"));
+  }
+  EXPECT_EQ(load(folder / "a"), to_bytes("old"));
+  EXPECT_EQ(folder.entries(), 1);
+}
+
 TEST(ReadFile, RefusesMissingAndLargeFilesAndFolders) {
   const TemporaryFolder folder;
   save(folder / "a", to_bytes("12345"));
