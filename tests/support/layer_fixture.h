@@ -67,7 +67,7 @@ inline std::string output_tensor(const std::string &name, const TensorMap &input
 }
 
 // The layer as node `node`, its tensors under the names of its ports.
-inline Graph one_layer_graph(const Archive &fixture, const KernelTable &table) {
+inline std::string one_layer_text(const Archive &fixture, const KernelTable &table) {
   const std::string &layer = fixture.metadata.at("layer");
   std::string text = "model fixture\n", from, to;
   for (const std::string &port : input_ports(layer, table)) {
@@ -90,9 +90,13 @@ inline Graph one_layer_graph(const Archive &fixture, const KernelTable &table) {
     if (!is_prose) text += fmt::format(" {}={}", key, value_text);
   }
   for (const std::string &name : outputs) text += "\noutput " + name;
+  return text + "\n";
+}
+
+inline Graph one_layer_graph(const Archive &fixture, const KernelTable &table) {
   ParseOptions options;
   options.composites = &table.composites();
-  return parse_graph(text + "\n", layer + ".graph", options);
+  return parse_graph(one_layer_text(fixture, table), fixture.metadata.at("layer") + ".graph", options);
 }
 
 inline TensorMap one_layer_weights(const Archive &fixture) {
