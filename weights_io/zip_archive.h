@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// A zip archive whose entries are stored, not compressed, as torch.save writes it: where each one lies. Every entry is
+// checked against the file before anything is read from it.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "weights_io/byte_source.h"
+
+namespace sluice {
+
+struct ZipEntry {
+  uint64_t begin = 0, bytes = 0;  // in the file
+  uint32_t crc = 0;               // 0 where the archive gives none
+};
+
+// The entries by name, without folders. Throws Error(bad_file) for whatever no writer of checkpoints makes: names that
+// are absolute, climb with '..' or are there twice, links, encryption, compression, entries that overlap or leave the
+// file, bytes before the first entry.
+std::map<std::string, ZipEntry> read_zip(ByteSource &source);
+
+}  // namespace sluice
