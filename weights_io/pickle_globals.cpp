@@ -113,16 +113,8 @@ constexpr PlainRow kNames[] = {
     {"builtins", "dict", Role::plain, "a dictionary"},
     {"builtins", "tuple", Role::plain, "a tuple"},
     {"builtins", "slice", Role::plain, "a slice"},
-    {"__builtin__", "bytearray", Role::plain, "bytes"},
-    {"__builtin__", "set", Role::plain, "a set"},
-    {"__builtin__", "frozenset", Role::plain, "a set"},
-    {"__builtin__", "complex", Role::plain, "a number"},
-    {"__builtin__", "int", Role::plain, "a number"},
-    {"__builtin__", "long", Role::plain, "a number"},
-    {"__builtin__", "float", Role::plain, "a number"},
-    {"__builtin__", "str", Role::plain, "a string"},
-    {"__builtin__", "unicode", Role::plain, "a string"},
-    {"__builtin__", "bool", Role::plain, "a truth value"},
+    {"builtins", "long", Role::plain, "a number"},
+    {"builtins", "unicode", Role::plain, "a string"},
 };
 
 // Modules whose functions act on the machine. Whoever names one did not pickle a network by mistake.
@@ -153,6 +145,7 @@ std::optional<std::size_t> find_element(std::string_view name, bool is_storage) 
 }  // namespace
 
 std::optional<std::size_t> find_global(std::string_view module, std::string_view name) {
+  if (module == "__builtin__") module = "builtins";  // as Python 2 calls it
   for (std::size_t i = 0; i < std::size(kNames); ++i) {
     if (module == kNames[i].module && name == kNames[i].name) return i;
   }

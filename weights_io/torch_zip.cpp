@@ -32,6 +32,7 @@ class TorchZip {
     check_byte_order();
     TorchObjects objects = read_objects();
     std::vector<StoragePlace> places;
+    places.reserve(objects.storages.size());
     for (const TorchStorage &storage : objects.storages) places.push_back(place_of(storage));
     return make_torch_checkpoint(CheckpointFormat::torch_zip, source_, std::move(objects), std::move(places));
   }
@@ -66,7 +67,14 @@ class TorchZip {
     }
   }
 
+  void check_stored(const ZipEntry &entry, std::string_view name) const {
+    if (!entry.compressed) return;
+    fail(fmt::format("its {} is compressed, which torch never does: unpack it, and pack it again as it was (zip -0 -r)",
+                     in_quotes(name)));
+  }
+
   std::vector<std::byte> contents(const ZipEntry &entry, std::string_view name) const {
+    check_stored(entry, name);
     std::vector<std::byte> bytes = source_->read_part(entry.begin, entry.bytes);
     const uLong crc = ::crc32_z(0, reinterpret_cast<const Bytef *>(bytes.data()), bytes.size());
     if (entry.crc != 0 && crc != entry.crc) {
@@ -100,7 +108,9 @@ class TorchZip {
 
   StoragePlace place_of(const TorchStorage &storage) const {
     const ZipEntry *entry = find("data/" + storage.key);
+    if (entry == nullptr) entry = find("tensors/" + storage.key);  // torch 1.4
     if (entry == nullptr) fail(fmt::format("storage {} is missing", in_quotes(storage.key)));
+    check_stored(*entry, "data/" + storage.key);
     if (entry->bytes < storage.bytes) {
       fail(fmt::format("storage {} has {} bytes, {} are used", in_quotes(storage.key), entry->bytes, storage.bytes));
     }

@@ -148,13 +148,12 @@ class Archive {
     check_name(name);
     if ((info.flag & kEncrypted) != 0) fail(name, "is encrypted");
     if (((info.external_fa >> 16) & kFileType) == kLink) fail(name, "is a link");
-    if (info.compression_method != 0) {
-      fail(name, "is compressed, which torch never does: unpack it, and pack it again without compression (zip -0)");
-    }
-    if (info.compressed_size != info.uncompressed_size) {
+    const bool compressed = info.compression_method != 0;
+    if (!compressed && info.compressed_size != info.uncompressed_size) {
       fail(name, fmt::format("is stored, yet {} bytes are to give {}", info.compressed_size, info.uncompressed_size));
     }
-    return {std::move(name), {data_of(name), info.uncompressed_size, static_cast<uint32_t>(info.crc)}};
+    const ZipEntry entry = {data_of(name), info.compressed_size, compressed, static_cast<uint32_t>(info.crc)};
+    return {std::move(name), entry};
   }
 
   void check_name(const std::string &name) const {

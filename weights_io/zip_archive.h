@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A zip archive whose entries are stored, not compressed, as torch.save writes it: where each one lies. Every entry is
-// checked against the file before anything is read from it.
+// A zip archive: where each of its entries lies. All of them are checked against the file before anything is read.
+// Nothing is decompressed: torch.save stores its entries as they are.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -12,12 +12,13 @@ namespace sluice {
 
 struct ZipEntry {
   uint64_t begin = 0, bytes = 0;  // in the file
-  uint32_t crc = 0;               // 0 where the archive gives none
+  bool compressed = false;
+  uint32_t crc = 0;  // 0 where the archive gives none
 };
 
 // The entries by name, without folders. Throws Error(bad_file) for whatever no writer of checkpoints makes: names that
-// are absolute, climb with '..' or are there twice, links, encryption, compression, entries that overlap or leave the
-// file, bytes before the first entry.
+// are absolute, climb with '..' or are there twice, links, encryption, entries that overlap or leave the file, sizes
+// that contradict each other, bytes before the first entry.
 std::map<std::string, ZipEntry> read_zip(ByteSource &source);
 
 }  // namespace sluice
