@@ -30,12 +30,29 @@ struct NameDuplicate {
   int line = 0;
 };
 
+// A tensor that a checkpoint may hold; then it has these values. It makes none of ours.
+struct NameConstant {
+  std::string source;
+  std::vector<int64_t> shape;
+  std::vector<float> values;
+  int line = 0;
+};
+
+// A vector of spectral norm that the file does not hold: v of `weight` and `u`, all three ours, so that u . (weight v)
+// is the norm. The file may hold the weight divided by the norm as `by`, which then says what the norm is.
+struct NameSolve {
+  std::string v, weight, u, by;
+  int line = 0;
+};
+
 struct NameDialect {
   std::string name;
   std::vector<NameRule> rules;
   std::vector<std::string> ignored;   // patterns with '*'
   std::vector<std::string> prefixes;  // one of them may stand before every name
   std::vector<NameDuplicate> duplicates;
+  std::vector<NameConstant> constants;
+  std::vector<NameSolve> solved;
   int line = 0;
 };
 
@@ -45,6 +62,19 @@ struct NameTerm {
   std::string tensor;
   std::size_t axis = 0;
   int64_t number = 0;
+};
+
+// An axis of one of our tensors.
+struct NameExtent {
+  std::string tensor;
+  std::size_t axis = 0;
+  int line = 0;
+};
+
+// A published file by its digest.
+struct NameKnown {
+  std::string sha256, licence, text;  // 64 lower-case hexadecimal digits; an SPDX identifier; what it is
+  int line = 0;
 };
 
 // value = the terms joined from left to right, or the square root of that.
@@ -60,7 +90,12 @@ struct NamesFile {
   std::string model;
   std::vector<NameDialect> dialects;
   std::vector<NameParameter> parameters;
+  std::vector<NameKnown> known;
+  std::vector<NameExtent> picture;  // axes whose first three places are the channels of a picture
 };
+
+// Null when it is none of them.
+const NameKnown *known_file(const NamesFile &names, std::string_view sha256);
 
 // Throw Error(bad_file) "<file>:<line>: <reason>"; Error(not_found) when the file is absent.
 NamesFile read_names(const std::filesystem::path &path);
@@ -81,5 +116,21 @@ Conversion apply_names(const NamesFile &names, Checkpoint &source);
 
 // The same of tensors that are in memory.
 Conversion apply_names(const NamesFile &names, Archive source, const std::string &source_name);
+
+struct Export {
+  TensorMap tensors;  // names and layout of the dialect, float32
+  std::string dialect;
+};
+
+// The inverse: our tensors as a file of that dialect, with the copies and the constants that it may hold and without a
+// prefix. An empty name stands for the dialect of published PyTorch files (called "torch") where there is one, else for
+// ours, the first. Whatever does not fit is listed in one Error(bad_file); what the dialect has no place for is refused
+// unless reading the file would make it again, bit for bit. Error(usage) for a dialect that is not there.
+Export export_names(const NamesFile &names, const std::string &dialect_name, TensorMap ours,
+                    const std::string &source_name);
+
+// Turns the first three channels around wherever the network meets a picture: weights for RGB become weights for BGR
+// and the other way round. Error(usage) where the names file says of no tensor that it does.
+void swap_picture_channels(const NamesFile &names, TensorMap &tensors);
 
 }  // namespace sluice

@@ -2,6 +2,7 @@
 // Applying a names file to a checkpoint: names and shapes are judged first, then the tensors are read one by one.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "weights_io/error.h"
@@ -10,6 +11,7 @@
 #include "weights_io/names_parameters.h"
 #include "weights_io/names_problems.h"
 #include "weights_io/names_reading.h"
+#include "weights_io/names_spectral.h"
 #include "weights_io/text.h"
 
 namespace sluice {
@@ -28,6 +30,8 @@ class Application {
     result.parameters = parameters_of(names_, shapes_, source_.source_name());
     read_rules(result.tensors);
     compare_copies(result.tensors);
+    compare_constants();
+    solve(result.tensors);
     refuse_problems();
     return result;
   }
@@ -41,6 +45,7 @@ class Application {
     std::size_t used = 0;
     for (const NameRule &rule : reading_.dialect->rules) used += judge_rule(rule);
     for (const NameDuplicate &duplicate : reading_.dialect->duplicates) judge_copy(duplicate);
+    for (const NameSolve &solve : reading_.dialect->solved) judge_solve(solve);
     const std::vector<std::string> unexpected = reading_.unexpected(source_);
     for (const std::string &name : unexpected) problems_.unexpected.push_back(in_quotes(name));
     return source_.tensors().size() - used - unexpected.size();
@@ -80,6 +85,30 @@ class Application {
     problems_.unequal.push_back(fmt::format("{} is not {}", quoted(duplicate.source), quoted(duplicate.original)));
   }
 
+  void judge_solve(const NameSolve &solve) {
+    const auto weight = shapes_.find(solve.weight), u = shapes_.find(solve.u);
+    if (weight == shapes_.end() || u == shapes_.end()) return;  // said already
+    const std::string reason = solve_refusal(weight->second, u->second);
+    if (!reason.empty()) {
+      problems_.misshapen.push_back(fmt::format("{}: {}", in_quotes(solve.v), reason));
+      return;
+    }
+    shapes_[solve.v] = shape_of_v(weight->second);
+    const CheckpointTensor *const by = solve.by.empty() ? nullptr : find(solve.by);
+    if (by == nullptr) return;
+    const std::string &source = rule_of(solve.weight).source;
+    if (is_floating(by->dtype) && by->shape == find(source)->shape) return;
+    problems_.misshapen.push_back(fmt::format("{}: type {}, shape {}, expected those of {}", quoted(solve.by),
+                                              name(by->dtype), shape_text(by->shape), quoted(source)));
+  }
+
+  const NameRule &rule_of(const std::string &target) const {
+    const std::vector<NameRule> &rules = reading_.dialect->rules;
+    return *std::find_if(rules.begin(), rules.end(), [&](const NameRule &rule) {
+      return std::find(rule.targets.begin(), rule.targets.end(), target) != rule.targets.end();
+    });
+  }
+
   void read_rules(TensorMap &into) {
     for (const NameRule &rule : reading_.dialect->rules) {
       StoredTensor read = source_.read(reading_.prefix + rule.source);
@@ -114,6 +143,47 @@ class Application {
       return false;
     }
     return true;
+  }
+
+  void compare_constants() {
+    for (const NameConstant &constant : reading_.dialect->constants) {
+      const CheckpointTensor *const found = find(constant.source);
+      if (found == nullptr) continue;
+      const bool is_alike = is_floating(found->dtype) && found->shape == constant.shape;
+      if (is_alike && has_values(source_.read(reading_.prefix + constant.source), constant)) continue;
+      problems_.unequal.push_back(quoted(constant.source) + " is not the constant of this network");
+    }
+  }
+
+  static bool has_values(const StoredTensor &read, const NameConstant &constant) {
+    try {
+      return to_f32(read) == StoredTensor::of_f32(constant.shape, constant.values.data());
+    } catch (const Error &) {  // a double beyond float32
+      return false;
+    }
+  }
+
+  void solve(TensorMap &made) {
+    for (const NameSolve &solve : reading_.dialect->solved) {
+      const auto weight = made.find(solve.weight), u = made.find(solve.u);
+      if (weight == made.end() || u == made.end()) continue;  // refused already
+      const bool has_by = !solve.by.empty() && find(solve.by) != nullptr;
+      try {
+        const StoredTensor divided = has_by ? divided_weight(solve) : StoredTensor();
+        made[solve.v] = solved_v(weight->second, u->second, has_by ? &divided : nullptr);
+      } catch (const Error &error) {
+        problems_.unequal.push_back(
+            fmt::format("{} {}", has_by ? quoted(solve.by) : in_quotes(solve.weight), error.what()));
+      }
+    }
+  }
+
+  // Laid out as the weight that it is a multiple of.
+  StoredTensor divided_weight(const NameSolve &solve) {
+    const NameRule &rule = rule_of(solve.weight);
+    std::vector<StoredTensor> parts = cut_into_parts(rule, source_.read(reading_.prefix + solve.by));
+    const auto part = std::find(rule.targets.begin(), rule.targets.end(), solve.weight) - rule.targets.begin();
+    return std::move(parts[static_cast<std::size_t>(part)]);
   }
 
   void refuse_problems() const {

@@ -63,6 +63,10 @@ std::vector<std::string> NameReading::unexpected(const Checkpoint &source) const
   std::set<std::string> known;
   for (const NameRule &rule : dialect->rules) known.insert(prefix + rule.source);
   for (const NameDuplicate &duplicate : dialect->duplicates) known.insert(prefix + duplicate.source);
+  for (const NameConstant &constant : dialect->constants) known.insert(prefix + constant.source);
+  for (const NameSolve &solve : dialect->solved) {
+    if (!solve.by.empty()) known.insert(prefix + solve.by);
+  }
   std::vector<std::string> result;
   for (const auto &[name, tensor] : source.tensors()) {
     if (known.count(name) == 0 && !is_ignored(*this, name)) result.push_back(name);

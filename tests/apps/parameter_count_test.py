@@ -14,6 +14,7 @@ import cli_support as cli  # noqa: E402
 PUBLISHED = [
     ("deepfill2", [], 4_052_478),
     ("deepfill2_guided", [], 4_053_678),
+    ("deepfill2_csqiangwen", [], 16_174_956),
     ("deepfill2_discriminator", [], 5_946_816),
     ("sketchfill_shape", [], 27_192_851),
     ("sketchfill_shape_discriminator", [], 23_085_384),

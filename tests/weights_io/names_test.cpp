@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names files: their grammar with the line of every mistake, and what they make of checkpoints.
+// What names files make of checkpoints.
 #include "weights_io/names.h"
 
 #include <gtest/gtest.h>
@@ -254,97 +254,6 @@ TEST(Names, ParameterThatDoesNotFollowFromTheShape) {
   const std::string uneven = std::string(kSmall) + "param half = last.weight[0] / 2\n";
   EXPECT_EQ(refusal(parse_names(uneven, "n"), small_torch()),
             "s: parameter 'half' is no whole number above 0: last.weight[0] / 2 of 1, 2");
-}
-
-struct Mistake {
-  const char *what, *text, *message;
-};
-
-void PrintTo(const Mistake &mistake, std::ostream *out) { *out << mistake.text; }
-
-class NamesMistake : public ::testing::TestWithParam<Mistake> {};
-
-TEST_P(NamesMistake, IsRefusedWithItsLine) {
-  EXPECT_EQ(message_of(ErrorCode::bad_file, [&] { parse_names(GetParam().text, "n"); }), GetParam().message);
-}
-
-constexpr const char *kParamForm =
-    "n:1: expected: param NAME = [sqrt] TENSOR[AXIS] and + - * / with numbers or TENSOR[AXIS], from left to right";
-
-const Mistake kMistakes[] = {
-    {"Empty", "", "n:1: no model"},
-    {"NoDialect", "model m", "n:1: no dialect"},
-    {"EmptyDialect", "model m\ndialect d", "n:2: dialect 'd' has no names"},
-    {"SecondModel", "model m\nmodel k", "n:2: a second model"},
-    {"ModelOfTwoWords", "model m n", "n:1: expected: model NAME"},
-    {"UnknownStatement", "\n\nfoo bar",
-     "n:3: 'foo' begins no statement (model, set, dialect, prefix, same, ignore, param, or NAME -> NAME)"},
-    {"RuleBeforeDialect", "a -> b", "n:1: comes before the first dialect"},
-    {"IgnoreBeforeDialect", "ignore b", "n:1: comes before the first dialect"},
-    {"IgnoreNothing", "dialect d\nignore", "n:2: expected: ignore PATTERN ..."},
-    {"SecondDialect", "dialect d\ndialect d", "n:2: a second dialect 'd'"},
-    {"EmptySet", "set a =", "n:1: expected: set NAME = WORD ..."},
-    {"SecondSet", "set a = b\nset a = c", "n:2: set 'a' is already defined"},
-    {"AddToNoSet", "set a += b", "n:1: set 'a' is not yet defined"},
-    {"WordTwiceInSet", "set a = b b", "n:1: 'b' is in set 'a' already"},
-    {"BracesInSet", "set a = {b}", "n:1: '{b}' is no word"},
-    {"UnknownSet", "dialect d\n{a} -> {a}", "n:2: no set 'a'"},
-    {"UnboundSet", "set a = b\ndialect d\nx -> {a}", "n:3: {a} is not on the left of '->'"},
-    {"OpenBrace", "set a = b\ndialect d\n{a -> x", "n:3: braces do not match in '{a'"},
-    {"CloseBrace", "set a = b\ndialect d\na} -> x", "n:3: braces do not match in 'a}'"},
-    {"TwoNamesOnTheLeft", "dialect d\na b -> c", "n:2: expected one name before '->'"},
-    {"NothingOnTheRight", "dialect d\na ->", "n:2: expected names, with commas between them, after '->'"},
-    {"NoCommas", "dialect d\na -> b c", "n:2: expected names, with commas between them, after '->'"},
-    {"ExtraComma", "dialect d\na -> b, layout=o", "n:2: expected names, with commas between them, after '->'"},
-    {"UnknownAxis", "dialect d\na -> b layout=ox", "n:2: layout 'ox': expected axes out of 'oithw', or AXES:AXES"},
-    {"AxisTwice", "dialect d\na -> b layout=oo:oo", "n:2: layout 'oo:oo': expected axes out of 'oithw', or AXES:AXES"},
-    {"LayoutTwice", "dialect d\na -> b layout=o layout=o", "n:2: 'layout=o' is given twice"},
-    {"OtherAxesWanted", "dialect d\na -> b layout=oi:oh",
-     "n:2: layout 'oi:oh': expected axes out of 'oithw', or AXES:AXES"},
-    {"TwoNamesNoSplit", "dialect d\na -> b, c layout=o", "n:2: several names need split=AXIS, and one name none"},
-    {"OneNameSplit", "dialect d\na -> b layout=o split=o", "n:2: several names need split=AXIS, and one name none"},
-    {"SplitWithoutLayout", "dialect d\na -> b, c split=o", "n:2: split 'o' is no axis of layout ''"},
-    {"SplitOfAnotherAxis", "dialect d\na -> b, c layout=hw split=o", "n:2: split 'o' is no axis of layout 'hw'"},
-    {"SourceTwice", "model m\ndialect d\na -> b\na -> c", "n:4: 'a' comes twice"},
-    {"TargetTwice", "model m\nset s = x y\ndialect d\n{s} -> b", "n:4: 'b' is made twice"},
-    {"DialectsDiffer", "model m\ndialect d\na -> b\ndialect e\na -> c",
-     "n:4: dialects 'd' and 'e' must make the same tensors; 'b' is in one only"},
-    {"ParamForm", "param a = b", kParamForm},
-    {"ParamOperator", "param a = b[0] +- 1", kParamForm},
-    {"ParamAxis", "param a = b[x]", "n:1: 'x' is no number of at least 0"},
-    {"ParamNegativeAxis", "param a = b[-1]", "n:1: '-1' is no number of at least 0"},
-    {"ParamZero", "param a = b[0] / 0", "n:1: '0' is no number of at least 1"},
-    {"ParamHuge", "param a = b[0] * 4294967296", "n:1: '4294967296' is no number of at least 1"},
-    {"ParamTwice", "param a = b[0]\nparam a = b[0]", "n:2: a second param 'a'"},
-    {"ParamOfNothing", "model m\nparam a = b[0] - z[0]\ndialect d\na -> b", "n:2: no dialect makes 'z'"},
-    {"EmptyRange", "set a = 3..2", "n:1: '3..2' is no range"},
-    {"TooManyWords", "set a = 0..9999 x", "n:1: more than 10000 words in set 'a'"},
-    {"LikeNothing", "dialect d like e", "n:1: no dialect 'e' above"},
-    {"SameForm", "dialect d\nsame a b", "n:2: expected: same NAME = NAME"},
-    {"SameNamed", "model m\ndialect d\na -> b\nc -> d\nsame a = c", "n:5: 'a' comes twice"},
-    {"SameOfNothing", "model m\ndialect d\na -> b\nsame c = d", "n:4: 'd' is not named"},
-    {"OnlyDroppedAxes", "dialect d\na -> b layout=11", "n:2: layout '11': expected axes out of 'oithw', or AXES:AXES"},
-};
-
-INSTANTIATE_TEST_SUITE_P(All, NamesMistake, ::testing::ValuesIn(kMistakes),
-                         [](const auto &instance) { return std::string(instance.param.what); });
-
-TEST(Names, TooManyNamesAreRefused) {
-  std::string text = "model m\nset a =";
-  for (int i = 0; i < 400; ++i) text += " w" + std::to_string(i);
-  text += "\nset b = " + text.substr(text.find(" w")) + "\ndialect d\n{a}{b} -> {a}.{b}\n";
-  EXPECT_PRED_FORMAT2(IsSubstring, "more than 100000 names",
-                      message_of(ErrorCode::bad_file, [&] { parse_names(text, "n"); }));
-}
-
-TEST(Names, ReadsFiles) {
-  const test::Folder folder;
-  test::put(folder / "small.names", std::string(kSmall));
-  EXPECT_EQ(read_names(folder / "small.names").model, "small");
-  test::put(folder / "small.names", std::string("model m\nfoo"));
-  EXPECT_PRED_FORMAT2(IsSubstring, (folder / "small.names").string() + ":2: 'foo'",
-                      message_of(ErrorCode::bad_file, [&] { read_names(folder / "small.names"); }));
-  message_of(ErrorCode::not_found, [&] { read_names(folder / "absent.names"); });
 }
 
 // DeepFill v2 with three input and four output channels everywhere, under the names of the three dialects. Every weight
