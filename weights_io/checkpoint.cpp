@@ -12,6 +12,7 @@
 
 #include "weights_io/checkpoint_formats.h"
 #include "weights_io/error.h"
+#include "weights_io/tensorflow_files.h"
 #include "weights_io/text.h"
 
 namespace sluice {
@@ -62,7 +63,9 @@ std::optional<CheckpointFormat> recognised(ByteSource &source) {
 }
 
 std::unique_ptr<Checkpoint> open_source(SourcePointer source, const fs::path &path) {
-  switch (recognised(*source).value_or(CheckpointFormat::safetensors)) {
+  // An index that lost its end is still called one.
+  const auto otherwise = path.extension() == ".index" ? CheckpointFormat::tensorflow : CheckpointFormat::safetensors;
+  switch (recognised(*source).value_or(otherwise)) {
     case CheckpointFormat::torch_zip:
       return open_torch_zip(std::move(source));
     case CheckpointFormat::torch_legacy:
@@ -73,24 +76,6 @@ std::unique_ptr<Checkpoint> open_source(SourcePointer source, const fs::path &pa
       break;
   }
   return open_safetensors_checkpoint(std::move(source));
-}
-
-// The index of the bundle that `path` is a data file or the prefix of; `path` itself where it is neither.
-fs::path index_beside(const fs::path &path) {
-  const std::string text = path.string();
-  std::error_code ignored;
-  const std::size_t data = text.rfind(".data-");
-  for (const fs::path candidate : {text + ".index", text.substr(0, data) + ".index"}) {
-    if (fs::is_regular_file(candidate, ignored)) return candidate;
-    if (data == std::string::npos) break;
-  }
-  return path;
-}
-
-fs::path file_to_open(const fs::path &path) {
-  std::error_code ignored;
-  const bool is_data = path.filename().string().find(".data-") != std::string::npos;
-  return is_data || !fs::is_regular_file(path, ignored) ? index_beside(path) : path;
 }
 
 }  // namespace
@@ -117,7 +102,7 @@ StoredTensor Checkpoint::read(const std::string &name) {
 }
 
 std::unique_ptr<Checkpoint> open_checkpoint(const fs::path &path) {
-  const fs::path file = file_to_open(path);
+  const fs::path file = tensorflow::file_to_open(path);
   return open_source(open_file_source(file), file);
 }
 
@@ -127,8 +112,9 @@ std::unique_ptr<Checkpoint> open_checkpoint(std::span<const std::byte> bytes, co
 
 bool looks_like_checkpoint(const fs::path &path) {
   std::error_code ignored;
-  const fs::path file = file_to_open(path);
-  return fs::is_regular_file(file, ignored) && recognised(*open_file_source(file)).has_value();
+  const fs::path file = tensorflow::file_to_open(path);
+  if (!fs::is_regular_file(file, ignored)) return false;
+  return file.extension() == ".index" || recognised(*open_file_source(file)).has_value();
 }
 
 std::unique_ptr<Checkpoint> checkpoint_of(Archive archive, const std::string &source_name) {
