@@ -19,7 +19,7 @@ namespace {
 struct InpaintOptions {
   std::string image, mask, output;
   ModelOptions model;
-  bool whole = false, json = false, quiet = false;
+  bool whole = false, parity = false, json = false, quiet = false;
 };
 
 void check_output(const std::string &output) {
@@ -41,7 +41,10 @@ std::vector<uint8_t> read_mask_of(const InpaintOptions &options, const Picture &
 
 void print_notices(const InpaintOptions &options, std::ptrdiff_t hole_pixels) {
   if (options.quiet) return;
-  if (hole_pixels == 0) print_message(fmt::format("{}: no hole in the mask, the picture stays as it is", options.mask));
+  if (hole_pixels == 0) {
+    print_message(fmt::format("{}: no hole in the mask, the picture {}", options.mask,
+                              options.parity ? "is only rounded" : "stays as it is"));
+  }
   if (!options.output.ends_with("png") && !options.output.ends_with("PNG")) {
     print_message(fmt::format("{}: JPEG changes all samples a little; PNG keeps them", options.output));
   }
@@ -63,7 +66,7 @@ void run_inpaint(const InpaintOptions &options) {
     RunOptions run;
     run.progress = progress.callback();
     run.cancel = &interrupt_flag();
-    filled = inpaint(*model, image, mask, run);
+    filled = inpaint(*model, image, mask, run, options.parity ? PixelArithmetic::published : PixelArithmetic::exact);
   }
   const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
 
@@ -92,6 +95,8 @@ void add_inpaint_command(CLI::App &program) {
   command->add_option("--model", options->model.model, "Model name or graph file; default: deepfill2");
   add_run_options(*command, options->model);
   command->add_flag("--whole", options->whole, "The network sees the whole picture once; so far it always does");
+  command->add_flag("--parity", options->parity,
+                    "The pixel arithmetic of the published DeepFill v2: known levels 1 to 63 come back one lower");
   command->add_flag("--json", options->json, "Print one JSON object a picture");
   command->add_flag("--quiet", options->quiet, "No progress and no notices");
   command->callback([options] { run_inpaint(*options); });

@@ -15,7 +15,8 @@ constexpr const char *kImage = "image", *kMask = "mask", *kFilled = "filled", *k
 
 }  // namespace
 
-Picture inpaint(const Model &model, const Picture &image, const std::vector<uint8_t> &mask, const RunOptions &options) {
+Picture inpaint(const Model &model, const Picture &image, const std::vector<uint8_t> &mask, const RunOptions &options,
+                PixelArithmetic arithmetic) {
   const Graph &graph = model.graph();
   const GraphInput &image_input = find_input(graph, kImage, kPurpose);
   find_input(graph, kMask, kPurpose);
@@ -24,14 +25,15 @@ Picture inpaint(const Model &model, const Picture &image, const std::vector<uint
   TensorMap inputs;
   inputs[kMask] = mask_to_tensor(mask, image.width, image.height);
   const auto known = std::count(mask.begin(), mask.end(), uint8_t{0});
-  if (known == static_cast<std::ptrdiff_t>(mask.size())) return image;
+  Picture result = image;
+  if (arithmetic == PixelArithmetic::published) round_known_samples(filled, mask, result);
+  if (known == static_cast<std::ptrdiff_t>(mask.size())) return result;
   if (known == 0) {
     throw Error(ErrorCode::input_failed, "the mask covers the whole picture: nothing is left to fill it from");
   }
   inputs[kImage] = picture_to_tensor(image, image_input.order);
   const TensorMap results = model.run(inputs, options);
-  Picture result = image;
-  paste_tensor(results.at(kFilled), filled, mask, result);
+  paste_tensor(results.at(kFilled), filled, mask, result, arithmetic);
   return result;
 }
 

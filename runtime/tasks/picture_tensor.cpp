@@ -31,12 +31,16 @@ float luma(const std::array<float, kColours> &rgb) {
                             0.114 * static_cast<double>(rgb[2]));
 }
 
-// In units of 0..255.
-float picture_value(float value, const GraphOutput &output) {
-  const float scaled = value * output.scale + output.offset;
-  if (std::isfinite(scaled)) return scaled;
+float checked(float value, const GraphOutput &output) {
+  if (std::isfinite(value)) return value;
   throw Error(ErrorCode::input_failed,
               fmt::format("output '{}' holds values that are not finite numbers", output.name));
+}
+
+// In units of 0..255.
+float picture_value(float value, const GraphOutput &output, PixelArithmetic arithmetic = PixelArithmetic::exact) {
+  if (arithmetic == PixelArithmetic::exact) return checked(value * output.scale + output.offset, output);
+  return checked((value + output.offset / output.scale) * output.scale, output);
 }
 
 [[noreturn]] void refuse_shape(const GraphOutput &output, const std::string &expected, const StoredTensor &tensor) {
@@ -135,7 +139,7 @@ uint16_t sample_of(float value, int bits) {
 }
 
 void paste_tensor(const StoredTensor &tensor, const GraphOutput &output, const std::vector<uint8_t> &mask,
-                  Picture &picture) {
+                  Picture &picture, PixelArithmetic arithmetic) {
   const std::vector<int64_t> expected{1, kColours, picture.height, picture.width};
   if (tensor.shape != expected) refuse_shape(output, shape_text(expected), tensor);
   const size_t pixels = pixels_of(picture), stride = static_cast<size_t>(picture.channels);
@@ -145,13 +149,27 @@ void paste_tensor(const StoredTensor &tensor, const GraphOutput &output, const s
     if (mask[p] == 0) continue;
     std::array<float, kColours> rgb{};
     for (size_t colour = 0; colour < kColours; colour++) {
-      rgb[colour] = picture_value(values[channels[colour] * pixels + p], output);
+      rgb[colour] = picture_value(values[channels[colour] * pixels + p], output, arithmetic);
     }
     uint16_t *pixel = picture.samples.data() + p * stride;
     if (picture.colour_channels() == 1) {
       pixel[0] = sample_of(luma(rgb), picture.bits);
     } else {
       for (size_t colour = 0; colour < kColours; colour++) pixel[colour] = sample_of(rgb[colour], picture.bits);
+    }
+  }
+}
+
+void round_known_samples(const GraphOutput &output, const std::vector<uint8_t> &mask, Picture &picture) {
+  const size_t pixels = pixels_of(picture), stride = static_cast<size_t>(picture.channels);
+  const float offset = output.offset / output.scale;
+  for (size_t p = 0; p < pixels; p++) {
+    if (mask[p] != 0) continue;
+    uint16_t *pixel = picture.samples.data() + p * stride;
+    for (int colour = 0; colour < picture.colour_channels(); colour++) {
+      const float sample = pixel[colour];
+      const float network = (picture.bits == 16 ? sample / kSixteenBits : sample) / output.scale - offset;
+      pixel[colour] = sample_of(picture_value(network, output, PixelArithmetic::published), picture.bits);
     }
   }
 }

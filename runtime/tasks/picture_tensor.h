@@ -36,10 +36,20 @@ Picture tensor_to_picture(const StoredTensor &tensor, const GraphOutput &output)
 // A picture sample of `bits` bits from a value in units of 0..255: clamped, then truncated. NaN becomes 0.
 uint16_t sample_of(float value, int bits);
 
+enum class PixelArithmetic {
+  exact,      // known samples are not touched; value * scale + offset for the others
+  published,  // that of the published DeepFill v2 (JiahuiYu/generative_inpainting: inpaint_model.py): see below
+};
+
 // Replaces the colour samples where the mask is not 0 by those of `tensor`, [1, 3, height, width] in the units and the
-// order of `output`; a grey picture takes the luma. Alpha and all other samples stay. Error(input_failed) for another
-// shape, and for values that are not numbers.
+// order of `output`; a grey picture takes the luma. Alpha and all other samples stay. `published` computes
+// (value + offset / scale) * scale. Error(input_failed) for another shape, and for values that are not numbers.
 void paste_tensor(const StoredTensor &tensor, const GraphOutput &output, const std::vector<uint8_t> &mask,
-                  Picture &picture);
+                  Picture &picture, PixelArithmetic arithmetic = PixelArithmetic::exact);
+
+// What `published` does to the colour samples where the mask is 0: they go to the units of `output` and back in
+// float32, and are truncated. With scale and offset 127.5, levels 1 to 63 of 8 bits come back one lower, the others as
+// they were.
+void round_known_samples(const GraphOutput &output, const std::vector<uint8_t> &mask, Picture &picture);
 
 }  // namespace sluice

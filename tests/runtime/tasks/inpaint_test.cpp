@@ -88,6 +88,32 @@ TEST_P(InpaintEveryKind, KeepsWhatIsKnown) {
   }
 }
 
+// What the published program does to a known sample of 8 bits: levels 1 to 63 come back one lower.
+int published_level(int level) { return level >= 1 && level <= 63 ? level - 1 : level; }
+
+TEST_P(InpaintEveryKind, RoundsWhatIsKnownAsPublished) {
+  const auto [channels, bits] = GetParam();
+  const Model model(parse_graph(kMiddleGrey, "tiny.graph"), {});
+  const Picture picture = noise(channels, bits);
+  const Picture exact = inpaint(model, picture, hole());
+  const Picture rounded = inpaint(model, picture, hole(), {}, PixelArithmetic::published);
+  ASSERT_EQ(rounded.samples.size(), picture.samples.size());
+  for (int y = 0; y < kHeight; y++) {
+    for (int x = 0; x < kWidth; x++) {
+      for (int c = 0; c < channels; c++) {
+        const size_t at = picture.index(x, y, c);
+        if (c >= picture.colour_channels()) {
+          ASSERT_EQ(rounded.samples[at], picture.samples[at]) << x << ' ' << y << ' ' << c;
+        } else if (in_hole(x, y) || bits == 16) {
+          ASSERT_NEAR(rounded.samples[at], exact.samples[at], 1) << x << ' ' << y << ' ' << c;
+        } else {
+          ASSERT_EQ(rounded.samples[at], published_level(picture.samples[at])) << x << ' ' << y << ' ' << c;
+        }
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Inpaint, InpaintEveryKind,
                          testing::Values(std::pair{1, 8}, std::pair{2, 8}, std::pair{3, 8}, std::pair{4, 8},
                                          std::pair{1, 16}, std::pair{2, 16}, std::pair{3, 16}, std::pair{4, 16}));
@@ -106,6 +132,15 @@ TEST(Inpaint, EmptyMaskChangesNothing) {
   const Model model(parse_graph(kMiddleGrey, "tiny.graph"), {});
   const Picture picture = noise(3, 8);
   EXPECT_EQ(inpaint(model, picture, std::vector<uint8_t>(kWidth * kHeight, 0)).samples, picture.samples);
+}
+
+TEST(Inpaint, EmptyMaskAsPublishedOnlyRounds) {
+  const Model model(parse_graph(kMiddleGrey, "tiny.graph"), {});
+  const Picture picture = noise(3, 8);
+  Picture expected = picture;
+  for (uint16_t &sample : expected.samples) sample = static_cast<uint16_t>(published_level(sample));
+  const std::vector<uint8_t> empty(kWidth * kHeight, 0);
+  EXPECT_EQ(inpaint(model, picture, empty, {}, PixelArithmetic::published).samples, expected.samples);
 }
 
 TEST(Inpaint, RefusesMasksThatDoNotServe) {

@@ -99,6 +99,34 @@ TEST(PasteTensor, RefusesOtherShapesAndNumbersThatAreNone) {
   EXPECT_THROW(paste_tensor(tensor_of({0, 0, std::nanf(""), 0, 0, 0}), output, {1, 0}, picture), Error);
 }
 
+// (v + 1) * 127.5 and v * 127.5 + 127.5 are rounded differently: for level 50 one is just below 50, the other is 50.
+TEST(PasteTensor, ComputesAsPublished) {
+  const float v = 100 / 127.5f - 1;
+  const GraphOutput output = output_of("", 127.5f, 127.5f);
+  Picture picture = picture_of(3, 8, {1, 2, 3, 4, 5, 6});
+  const float low = 50 / 127.5f - 1;
+  paste_tensor(tensor_of({v, 0, low, 0, 2, 0}), output, {1, 0}, picture, PixelArithmetic::published);
+  EXPECT_EQ(picture.samples, (std::vector<uint16_t>{100, 49, 255, 4, 5, 6}));
+  paste_tensor(tensor_of({v, 0, low, 0, 2, 0}), output, {1, 0}, picture);
+  EXPECT_EQ(picture.samples, (std::vector<uint16_t>{100, 50, 255, 4, 5, 6}));
+  EXPECT_THROW(
+      paste_tensor(tensor_of({0, 0, 0, 0, 0, 0}), output_of("", 0, 1), {1, 0}, picture, PixelArithmetic::published),
+      Error);
+}
+
+TEST(RoundKnownSamples, LowersLevels1To63ByOne) {
+  Picture picture{.width = 256, .height = 1, .channels = 2, .bits = 8, .samples = {}};
+  for (uint16_t level = 0; level < 256; level++) picture.samples.insert(picture.samples.end(), {level, 60});
+  std::vector<uint8_t> mask(256, 0);
+  mask[7] = 1;
+  round_known_samples(output_of("", 127.5f, 127.5f), mask, picture);
+  for (uint16_t level = 0; level < 256; level++) {
+    const bool lowered = level >= 1 && level <= 63 && level != 7;
+    EXPECT_EQ(picture.samples[2 * size_t{level}], lowered ? level - 1 : level) << level;
+    EXPECT_EQ(picture.samples[2 * size_t{level} + 1], 60) << level;
+  }
+}
+
 TEST(FirstColourPlane, TakesTheFirstChannelOnWhite) {
   EXPECT_EQ(first_colour_plane(picture_of(3, 8, {1, 2, 3, 4, 5, 6})).values, (std::vector<float>{1, 4}));
   EXPECT_EQ(first_colour_plane(picture_of(1, 16, {257, 65535})).values, (std::vector<float>{1, 255}));
