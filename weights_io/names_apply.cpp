@@ -46,8 +46,8 @@ class Application {
     for (const NameRule &rule : reading_.dialect->rules) used += judge_rule(rule);
     for (const NameDuplicate &duplicate : reading_.dialect->duplicates) judge_copy(duplicate);
     for (const NameSolve &solve : reading_.dialect->solved) judge_solve(solve);
-    const std::vector<std::string> unexpected = reading_.unexpected(source_);
-    for (const std::string &name : unexpected) problems_.unexpected.push_back(in_quotes(name));
+    const std::vector<const std::string *> unexpected = reading_.unexpected(source_);
+    for (const std::string *name : unexpected) problems_.unexpected.push_back(in_quotes(*name));
     return source_.tensors().size() - used - unexpected.size();
   }
 

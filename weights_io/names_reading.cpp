@@ -59,7 +59,7 @@ std::size_t NameReading::count_present(const Checkpoint &source) const {
                     [&](const NameRule &rule) { return find(rule.source, source) != nullptr; }));
 }
 
-std::vector<std::string> NameReading::unexpected(const Checkpoint &source) const {
+std::vector<const std::string *> NameReading::unexpected(const Checkpoint &source) const {
   std::set<std::string> known;
   for (const NameRule &rule : dialect->rules) known.insert(prefix + rule.source);
   for (const NameDuplicate &duplicate : dialect->duplicates) known.insert(prefix + duplicate.source);
@@ -67,9 +67,9 @@ std::vector<std::string> NameReading::unexpected(const Checkpoint &source) const
   for (const NameSolve &solve : dialect->solved) {
     if (!solve.by.empty()) known.insert(prefix + solve.by);
   }
-  std::vector<std::string> result;
+  std::vector<const std::string *> result;
   for (const auto &[name, tensor] : source.tensors()) {
-    if (known.count(name) == 0 && !is_ignored(*this, name)) result.push_back(name);
+    if (known.count(name) == 0 && !is_ignored(*this, name)) result.push_back(&name);
   }
   return result;
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weights_io/checkpoint.h"
@@ -20,8 +21,8 @@ struct NameReading {
   // Null when it is not there.
   const CheckpointTensor *find(const std::string &name, const Checkpoint &source) const;
   std::size_t count_present(const Checkpoint &source) const;
-  // Tensors that are neither named nor to be left out.
-  std::vector<std::string> unexpected(const Checkpoint &source) const;
+  // Names in the source that are neither named nor to be left out. They point into it: a hostile file has many.
+  std::vector<const std::string *> unexpected(const Checkpoint &source) const;
 };
 
 // The one most of whose names are in the source, among equals the one that misses and leaves over least. Throws

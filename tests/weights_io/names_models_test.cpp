@@ -84,6 +84,28 @@ TEST(NamesOfModels, TrainingCheckpointsOfTensorFlow) {
   EXPECT_EQ(apply_names(without_parameters(names_of("deepfill2_discriminator")), file, "f").ignored, 298u - 18);
 }
 
+// v is made anew at every evaluation of this network, so it is left out in whatever storage it is.
+TEST(NamesOfModels, DiscriminatorsOfDeepFillInPyTorchsStorageOfSpectralNorm) {
+  const NamesFile names = without_parameters(names_of("deepfill2_discriminator"));
+  const TensorMap ours = test::made_up(names);
+  const auto read_with = [&](const std::string &dialect, const std::vector<const char *> &besides) {
+    Archive file;
+    file.tensors = export_names(names, dialect, ours, "s").tensors;
+    for (int i = 1; i <= 6; ++i) {
+      for (const char *end : besides) file.tensors["conv" + std::to_string(i) + ".conv_sn." + end] = counted({36});
+    }
+    const Conversion read = apply_names(names, file, "f");
+    EXPECT_EQ(read.dialect, dialect);
+    EXPECT_TRUE(read.tensors == ours) << dialect;
+    EXPECT_EQ(read.ignored, 6 * besides.size());
+  };
+  read_with("torch", {});
+  read_with("torch_weight_orig", {"weight_v"});
+  read_with("torch_weight_orig", {"weight"});
+  read_with("torch_parametrizations", {"parametrizations.weight.0._v"});
+  read_with("torch_parametrizations_1_9", {"parametrizations.weight.0.v"});
+}
+
 TEST(NamesOfModels, PublishedNames) {
   const auto has = [](const char *model, const char *dialect, const std::vector<const char *> &published) {
     const TensorMap tensors = exported(model, dialect);
