@@ -6,12 +6,15 @@ CTEST_ARGS ?=
 BENCH_ARGS ?=
 ASAN_LAYERS ?=
 TRUST_ARGS ?=
+MINUTES ?= 1
+TARGETS ?=
+FUZZ_ARGS ?=
 CMAKE := .venv/bin/cmake
 CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test trust demo systems bench asan format lint rules clean distclean help
+.PHONY: build setup test trust fuzz demo systems bench asan format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target sluice
@@ -27,7 +30,11 @@ test: build/build.ninja  ## build everything and run every test (CTEST_ARGS="-R 
 
 trust: build/build.ninja  ## 30,000 random problems against plain loops; stopped, it goes on there (TRUST_ARGS="--seed 2")
 	@$(call PRESET_BUILD,release) --target trust
-	@build/bin/trust --exact 20000 --real 10000 --jobs $(JOBS) --state build/trust.state --ledger tests/trust/ledger.md $(TRUST_ARGS)
+	@build/bin/trust --exact 20000 --real 10000 --jobs $(JOBS) --state tests/trust/trust.state --ledger tests/trust/ledger.md $(TRUST_ARGS)
+
+fuzz:  ## random files against every reader, MINUTES=1 each (TARGETS="png graph" for some, FUZZ_ARGS="--jobs 2")
+	@bash tools/setup.sh fuzz
+	@.venv/bin/python tools/fuzz.py --minutes $(MINUTES) $(FUZZ_ARGS) $(TARGETS)
 
 demo: build  ## build the program only, then show what it does
 	@bash tools/demo.sh
@@ -55,7 +62,7 @@ rules: setup  ## check formatting and the rules of docs/architecture.md
 	@.venv/bin/python tools/check_rules.py
 
 clean:  ## remove the build folders
-	rm -rf build build-dev build-asan
+	rm -rf build build-dev build-asan build-fuzz build-fuzz-coverage
 
 distclean: clean  ## remove .venv too
 	rm -rf .venv

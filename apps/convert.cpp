@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sluice convert: a published checkpoint into a weights file.
+// sluice convert: a published checkpoint into a weights file, and weights into a file for PyTorch.
 #include "weights_io/convert.h"
 
 #include <fmt/format.h>
@@ -12,6 +12,7 @@
 #include "apps/inspect_checkpoint.h"
 #include "apps/model_files.h"
 #include "weights_io/error.h"
+#include "weights_io/torch_writer.h"
 
 namespace sluice {
 namespace {
@@ -19,8 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ConvertCommandOptions {
-  std::string source, output, model, licence;
-  bool list = false, json = false;
+  std::string source, output, model, licence, to = "safetensors", dialect;
+  bool list = false, json = false, bgr_to_rgb = false;
 };
 
 // The names file beside the graph, and the graph that the result must fit.
@@ -33,36 +34,44 @@ ConvertTarget find_target(const std::string &model) {
   return {model, fs::path(model).replace_extension(".names")};
 }
 
-void check_result(const ConvertCommandOptions &options, const fs::path &graph) {
-  try {
-    check_interrupted();
-    Model::load(graph, options.output);
-    check_interrupted();
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(options.output, ignored);
-    throw;
-  }
+Json as_object(const std::map<std::string, std::string> &entries) {
+  Json object = Json::object();
+  for (const auto &[key, value] : entries) object[key] = value;
+  return object;
 }
 
-void print_report(const ConvertCommandOptions &options, const ConvertReport &report) {
+void print_report(const ConvertCommandOptions &options, const Converted &converted) {
+  const ConvertReport &report = converted.report;
   if (options.json) {
-    Json parameters = Json::object();
-    for (const auto &[key, value] : report.parameters) parameters[key] = value;
-    print_json({{"input", options.source},
-                {"output", options.output},
-                {"model", options.model},
-                {"dialect", report.dialect},
-                {"tensors_read", report.tensors_read},
-                {"tensors_written", report.tensors_written},
-                {"ignored", report.ignored},
-                {"parameters", parameters}});
-    return;
+    return print_json({{"input", options.source},
+                       {"output", options.output},
+                       {"model", options.model},
+                       {"format", report.format},
+                       {"dialect", report.dialect},
+                       {"known", report.known.empty() ? Json(nullptr) : Json(report.known)},
+                       {"tensors_read", report.tensors_read},
+                       {"tensors_written", report.tensors_written},
+                       {"ignored", report.ignored},
+                       {"others", report.others},
+                       {"parameters", as_object(report.parameters)},
+                       {"metadata", as_object(converted.archive.metadata)}});
   }
-  std::string parameters;
+  std::string parameters, left_out;
   for (const auto &[key, value] : report.parameters) parameters += fmt::format(", {}={}", key, value);
-  print_message(
-      fmt::format("{}: {} tensors, dialect {}{}", options.output, report.tensors_written, report.dialect, parameters));
+  if (report.ignored + report.others > 0)
+    left_out = fmt::format("; left out: {} tensors, {} other values", report.ignored, report.others);
+  if (!report.known.empty()) print_message(fmt::format("{}: {}", options.source, printable(report.known)));
+  print_message(fmt::format("{}: {} tensors from a {}, dialect {}{}{}", options.output, report.tensors_written,
+                            report.format, report.dialect, parameters, left_out));
+}
+
+// The weights as they are called in a file for PyTorch.
+Converted exported(Converted converted, const NamesFile &names, const ConvertCommandOptions &options) {
+  Export file = export_names(names, options.dialect, std::move(converted.archive.tensors), options.source);
+  converted.archive.tensors = std::move(file.tensors);
+  converted.report.dialect = file.dialect;
+  converted.report.tensors_written = converted.archive.tensors.size();
+  return converted;
 }
 
 void run_convert(const ConvertCommandOptions &options) {
@@ -70,23 +79,42 @@ void run_convert(const ConvertCommandOptions &options) {
   if (options.output.empty() || options.model.empty()) {
     throw Error(ErrorCode::usage, "convert: -o OUT and --model NAME are required, unless --list is given");
   }
+  if (!options.dialect.empty() && options.to != "torch")
+    throw Error(ErrorCode::usage, "convert: --dialect is for --to torch");
   check_output_folder(options.output);
   const ConvertTarget target = find_target(options.model);
-  const ConvertReport report =
-      convert_checkpoint(options.source, target.names, target.graph.stem().string(), options.output, {options.licence});
-  check_result(options, target.graph);
-  print_report(options, report);
+  const NamesFile names = read_names(target.names);
+  Converted converted =
+      convert_checkpoint(options.source, names, target.graph.stem().string(), {options.licence, options.bgr_to_rgb});
+  check_interrupted();
+  Model::load(target.graph, converted.archive);  // it fits, or nothing is written
+  check_interrupted();
+  if (options.to == "torch") {
+    converted = exported(std::move(converted), names, options);
+    write_torch_zip(options.output, converted.archive);
+  } else {
+    write_weights(options.output, converted.archive);
+  }
+  print_report(options, converted);
 }
 
 }  // namespace
 
 void add_convert_command(CLI::App &program) {
-  CLI::App *command = program.add_subcommand("convert", "Make a weights file from a published checkpoint");
+  CLI::App *command = program.add_subcommand("convert", "Make a weights file from a published checkpoint, or go back");
   const auto options = std::make_shared<ConvertCommandOptions>();
-  command->add_option("FILE", options->source, "Checkpoint")->required();
-  command->add_option("-o,--output", options->output, "Weights, a safetensors file");
+  command
+      ->add_option("FILE", options->source,
+                   "Checkpoint: PyTorch (zip or legacy), TensorFlow V2 (its .index or prefix), safetensors, or weights")
+      ->required();
+  command->add_option("-o,--output", options->output, "The file to write");
   command->add_option("--model", options->model, "Model whose names to use");
-  command->add_option("--licence", options->licence, "Licence to record; default: what the checkpoint says");
+  command->add_option("--to", options->to, "safetensors: a weights file; torch: a .pth under published names")
+      ->check(CLI::IsMember({"safetensors", "torch"}));
+  command->add_option("--dialect", options->dialect, "With --to torch: whose names; default: the published ones");
+  command->add_option("--licence", options->licence, "Licence to record; default: what is known of the checkpoint");
+  command->add_flag("--bgr-to-rgb,--rgb-to-bgr", options->bgr_to_rgb,
+                    "Turn the channels of pictures around: for weights trained on the other order");
   command->add_flag("--list", options->list, "Print the names and shapes in FILE, write nothing");
   command->add_flag("--json", options->json, "Print JSON: the report, or one object a tensor");
   command->callback([options] { run_convert(*options); });

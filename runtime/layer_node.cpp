@@ -14,6 +14,8 @@
 namespace sluice {
 namespace {
 
+constexpr double kLargestReal = 1 << 20;
+
 std::vector<std::string> attribute_names(const LayerSchema &schema) {
   std::vector<std::string> names;
   for (const SchemaAttribute &attribute : schema.attributes) names.push_back(attribute.name);
@@ -153,8 +155,9 @@ void LayerNode::read_numbers(const SchemaAttribute &attribute, const AttributeVa
   }
 }
 
-// What no layer could mean, and what would leave the range of the kernels' whole numbers: a stride of 0, a dilation of
-// 2^31, a negative epsilon. A number whose default is 1, or that has none, is at least 1, others at least 0.
+// What no layer could mean, and what would leave the range of the kernels' whole numbers or the precision of float32: a
+// stride of 0, a dilation of 2^31, a negative epsilon, a softmax's scale of 1e30. A number whose default is 1, or that
+// has none, is at least 1, others at least 0.
 void LayerNode::check_limits(const SchemaAttribute &attribute, const std::string &text) const {
   const bool may_be_zero = attribute.name == "padding" || (!attribute.fallback.empty() && attribute.fallback != "1");
   const int64_t least = may_be_zero ? 0 : 1,
@@ -162,11 +165,14 @@ void LayerNode::check_limits(const SchemaAttribute &attribute, const std::string
   const bool is_real = attribute.kind == AttributeKind::real;
   const auto number = as_integer(text);
   const bool bad_count = !is_real && number && (*number < least || *number > most);
-  const bool bad_epsilon = is_real && attribute.name.ends_with("eps") && as_number(text).value_or(0) < 0;
-  if (!bad_count && !bad_epsilon) return;
-  throw Error(ErrorCode::bad_file,
-              fmt::format("{}: attribute '{}' is {}, got {}", location_, attribute.name,
-                          bad_epsilon ? "at least 0" : fmt::format("{} to {}", least, most), text));
+  const double real = is_real ? as_number(text).value_or(0) : 0;
+  const double least_real = attribute.name.ends_with("eps") ? 0 : -kLargestReal;
+  const bool bad_real = is_real && (real < least_real || real > kLargestReal);
+  if (!bad_count && !bad_real) return;
+  throw Error(ErrorCode::bad_file, fmt::format("{}: attribute '{}' is {}, got {}", location_, attribute.name,
+                                               bad_real ? fmt::format("{} to {}", least_real, kLargestReal)
+                                                        : fmt::format("{} to {}", least, most),
+                                               text));
 }
 
 // "plain: stride=1 padding_mode=zeros; other:": the first alternative whose conditions hold.

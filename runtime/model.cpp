@@ -56,7 +56,11 @@ std::unique_ptr<float, FreeMemory> allocate(int64_t bytes, const std::string &mo
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, const std::filesystem::path &weights,
                                          const LoadOptions &options) {
-  Archive archive = weights.empty() ? Archive{} : read_safetensors(weights);
+  return load(graph, weights.empty() ? Archive{} : read_safetensors(weights), options);
+}
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, Archive archive,
+                                         const LoadOptions &options) {
   LoadOptions with_parameters = options;
   with_parameters.parameters = parameters_of(archive, options.parameters);
   ParseOptions parse;

@@ -36,6 +36,9 @@ class Model {
   // listed together).
   static std::shared_ptr<const Model> load(const std::filesystem::path &graph, const std::filesystem::path &weights,
                                            const LoadOptions &options = {});
+  // The same of weights that are in memory.
+  static std::shared_ptr<const Model> load(const std::filesystem::path &graph, Archive weights,
+                                           const LoadOptions &options = {});
   Model(Graph graph, TensorMap weights, const LoadOptions &options = {});
   Model(const Model &) = delete;
 

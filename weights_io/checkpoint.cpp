@@ -48,6 +48,13 @@ bool ends_like_a_table(ByteSource &source) {
   return std::memcmp(end.data(), kMagic.data(), kMagic.size()) == 0;
 }
 
+// What torch 0.1 wrote: a tar archive. The reader of old PyTorch files says so.
+bool is_tar(ByteSource &source) {
+  static constexpr std::string_view kMagic = "ustar";
+  static constexpr uint64_t kAt = 257;
+  return source.holds(kAt, kMagic.size()) && as_text(source.read_part(kAt, kMagic.size())) == kMagic;
+}
+
 // The container, told by the first bytes, and for a table by the last ones; nothing for text and the like.
 std::optional<CheckpointFormat> recognised(ByteSource &source) {
   std::array<std::byte, kLookAt> first{};
@@ -58,7 +65,9 @@ std::optional<CheckpointFormat> recognised(ByteSource &source) {
   if (ends_like_a_table(source)) return CheckpointFormat::tensorflow;
   // A header stands behind eight bytes of length, none of which fills the last one.
   if (length > 8 && text[7] == '\0' && text[8] == '{') return CheckpointFormat::safetensors;
-  const bool is_pickle = length >= 2 && text[0] == '\x80' && text[1] >= 1 && text[1] <= 5;
+  // Protocols from 2 on say their number; the others begin with torch's magic number in decimal.
+  const bool is_pickle = (length >= 2 && text[0] == '\x80' && text[1] >= 1 && text[1] <= 5) ||
+                         text.starts_with("L119547037146038") || is_tar(source);
   return is_pickle ? std::optional(CheckpointFormat::torch_legacy) : std::nullopt;
 }
 
@@ -103,7 +112,9 @@ StoredTensor Checkpoint::read(const std::string &name) {
 
 std::unique_ptr<Checkpoint> open_checkpoint(const fs::path &path) {
   const fs::path file = tensorflow::file_to_open(path);
-  return open_source(open_file_source(file), file);
+  std::unique_ptr<Checkpoint> checkpoint = open_source(open_file_source(file), file);
+  if (checkpoint->files_.empty()) checkpoint->files_.push_back(file);
+  return checkpoint;
 }
 
 std::unique_ptr<Checkpoint> open_checkpoint(std::span<const std::byte> bytes, const std::string &name_for_errors) {

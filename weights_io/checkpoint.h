@@ -55,6 +55,7 @@ class Checkpoint {
   std::vector<std::filesystem::path> files_;
 
  private:
+  friend std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path &path);
   // Called for names in tensors() only; gives a tensor of the type and shape that stand there.
   virtual StoredTensor read_tensor(const std::string &name) = 0;
 

@@ -5,14 +5,12 @@
 #include <fmt/format.h>
 #include <sha2.h>
 
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "weights_io/checkpoint.h"
 #include "weights_io/error.h"
 #include "weights_io/input_file.h"
-#include "weights_io/names.h"
 #include "weights_io/safetensors.h"
 #include "weights_io/text.h"
 
@@ -21,20 +19,7 @@ namespace {
 
 constexpr const char *kFormatVersion = "1";
 
-std::string licence_of(const Checkpoint &source) {
-  for (const char *key : {"licence", "license"}) {
-    const auto found = source.metadata().find(key);
-    if (found != source.metadata().end() && !found->second.empty()) return found->second;
-  }
-  return "unknown";
-}
-
-std::map<std::string, std::string> metadata_of(const Conversion &conversion, const std::string &model) {
-  std::map<std::string, std::string> metadata = {
-      {"project", "sluice"}, {"model", model}, {"format_version", kFormatVersion}};
-  for (const auto &[name, value] : conversion.parameters) metadata["param." + name] = value;
-  return metadata;
-}
+using Metadata = std::map<std::string, std::string>;
 
 // A file name need not be UTF-8, metadata must.
 std::string name_as_text(const std::filesystem::path &path) {
@@ -42,30 +27,64 @@ std::string name_as_text(const std::filesystem::path &path) {
   return is_valid_utf8(name) ? name : in_quotes(name);
 }
 
+// Where the weights came from; every key begins with source_. Gives the known file that it is, or null.
+const NameKnown *describe_source(const Checkpoint &checkpoint, const NamesFile &names, Metadata &metadata) {
+  const NameKnown *known = nullptr;
+  std::string data;
+  for (std::size_t i = 0; i < checkpoint.files().size(); ++i) {
+    const std::string sha256 = sha256_of_file(checkpoint.files()[i]);
+    if (known == nullptr) known = known_file(names, sha256);
+    if (i == 0) {
+      metadata["source_file"] = name_as_text(checkpoint.files()[i]);
+      metadata["source_sha256"] = sha256;
+    } else {
+      data += (data.empty() ? "" : " ") + sha256;
+    }
+  }
+  if (!data.empty()) metadata["source_data_sha256"] = data;
+  metadata["source_format"] = name(checkpoint.format());
+  if (known != nullptr) metadata["source_known"] = known->text;
+  return known;
+}
+
+std::string licence_of(const Metadata &source, const NameKnown *known, const ConvertOptions &options) {
+  if (!options.licence.empty()) return options.licence;
+  if (known != nullptr) return known->licence;
+  for (const char *key : {"licence", "license"}) {
+    const auto found = source.find(key);
+    if (found != source.end() && !found->second.empty()) return found->second;
+  }
+  return "unknown";
+}
+
 }  // namespace
 
-ConvertReport convert_checkpoint(const std::filesystem::path &source, const std::filesystem::path &names,
-                                 const std::string &model, const std::filesystem::path &output,
-                                 const ConvertOptions &options) {
-  const NamesFile names_file = read_names(names);
-  if (names_file.model != model) {
-    throw Error(ErrorCode::usage,
-                fmt::format("{}: names for model {}, not for {}", names.string(), names_file.model, model));
+Converted convert_checkpoint(const std::filesystem::path &source, const NamesFile &names, const std::string &model,
+                             const ConvertOptions &options) {
+  if (names.model != model) {
+    throw Error(ErrorCode::usage, fmt::format("{}: names for model {}, not for {}", names.file, names.model, model));
   }
-  const std::string sha256 = sha256_of_file(source);
-  const std::unique_ptr<Checkpoint> read = open_checkpoint(source);
-  Conversion conversion = apply_names(names_file, *read);
+  const std::unique_ptr<Checkpoint> checkpoint = open_checkpoint(source);
+  Conversion conversion = apply_names(names, *checkpoint);
+  if (options.swap_picture_channels) swap_picture_channels(names, conversion.tensors);
 
-  Archive written;
-  written.metadata = metadata_of(conversion, model);
-  written.metadata["source_file"] = name_as_text(source);
-  written.metadata["source_sha256"] = sha256;
-  written.metadata["licence"] = options.licence.empty() ? licence_of(*read) : options.licence;
-  written.tensors = std::move(conversion.tensors);
-  write_safetensors(output, written, {.checksums = true});
+  Converted result;
+  Metadata &metadata = result.archive.metadata;
+  metadata = {{"project", "sluice"}, {"model", model}, {"format_version", kFormatVersion}};
+  for (const auto &[name, value] : conversion.parameters) metadata["param." + name] = value;
+  const NameKnown *known = describe_source(*checkpoint, names, metadata);
+  metadata["licence"] = licence_of(checkpoint->metadata(), known, options);
+  if (options.swap_picture_channels) metadata["source_channels"] = "swapped";
+  result.archive.tensors = std::move(conversion.tensors);
+  result.report = {name(checkpoint->format()),          conversion.dialect,
+                   known == nullptr ? "" : known->text, checkpoint->tensors().size(),
+                   result.archive.tensors.size(),       conversion.ignored,
+                   checkpoint->others().size(),         std::move(conversion.parameters)};
+  return result;
+}
 
-  return {conversion.dialect, read->tensors().size(), written.tensors.size(), conversion.ignored,
-          std::move(conversion.parameters)};
+void write_weights(const std::filesystem::path &output, const Archive &archive) {
+  write_safetensors(output, archive, {.checksums = true});
 }
 
 std::string sha256_of_file(const std::filesystem::path &path) {

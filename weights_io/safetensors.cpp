@@ -29,7 +29,7 @@ using safetensors::refuse;
 std::string checksum(std::span<const std::byte> bytes) {
   const auto *data = reinterpret_cast<const Bytef *>(bytes.data());
   // zlib answers a null pointer with the initial value, which is also the CRC of nothing.
-  return fmt::format("{:08x}", bytes.empty() ? 0 : ::crc32_z(0, data, bytes.size()));
+  return safetensors::checksum_text(bytes.empty() ? 0 : ::crc32_z(0, data, bytes.size()));
 }
 
 bool is_checksum(const std::string &text) {
@@ -44,13 +44,39 @@ void check_checksum_entries(const Header &header, const std::string &file) {
   for (const Entry &entry : header.tensors) names.insert(entry.name);
   for (auto it = first; it != header.metadata.end() && it->first.starts_with(kChecksumPrefix); ++it) {
     const std::string tensor = it->first.substr(kChecksumPrefix.size());
-    if (names.count(tensor) == 0)
+    if (tensor != safetensors::kHeaderName && names.count(tensor) == 0)
       refuse(file, fmt::format("a checksum for tensor {}, which is not there", in_quotes(tensor)));
     if (!is_checksum(it->second)) {
       refuse(file, fmt::format("tensor {}: checksum {} is not eight hexadecimal digits", in_quotes(tensor),
                                in_quotes(it->second)));
     }
   }
+}
+
+// The checksums of the tensors protect their bytes. This one protects the rest: a file in which one byte of a name, a
+// type, a shape or of the metadata was changed is refused too. It covers what the header means, not its text, so that
+// programs may order tensors or set spaces as they like; one that adds metadata must drop it. A changed byte of the key
+// cannot hide it: keys that end like it and begin otherwise are refused, and so are checksums of tensors that are not
+// there.
+template <typename Tensors>  // a map from names to what has a dtype and a shape
+std::string header_checksum(const Tensors &tensors, const std::map<std::string, std::string> &metadata) {
+  safetensors::HeaderChecksum sum;
+  for (const auto &[name, tensor] : tensors) sum.add_tensor(name, tensor.dtype, tensor.shape);
+  for (const auto &[key, value] : metadata) {
+    if (key != safetensors::kHeaderChecksum && !key.starts_with(safetensors::kSourcePrefix))
+      sum.add_metadata(key, value);
+  }
+  sum.add(metadata.count(std::string(safetensors::kSourceChecksum)));  // so that its key is protected as well
+  return sum.text();
+}
+
+std::string source_checksum(const std::map<std::string, std::string> &metadata) {
+  safetensors::HeaderChecksum sum;
+  for (auto it = metadata.lower_bound(std::string(safetensors::kSourcePrefix)); it != metadata.end(); ++it) {
+    if (!it->first.starts_with(safetensors::kSourcePrefix)) break;
+    if (it->first != safetensors::kSourceChecksum) sum.add_metadata(it->first, it->second);
+  }
+  return sum.text();
 }
 
 class SafetensorsCheckpoint final : public Checkpoint {
@@ -64,6 +90,7 @@ class SafetensorsCheckpoint final : public Checkpoint {
       offsets_[entry.name] = payload_ + entry.begin;
       tensors_[entry.name] = {entry.dtype, std::move(entry.shape)};
     }
+    check_header();
   }
 
  private:
@@ -77,6 +104,18 @@ class SafetensorsCheckpoint final : public Checkpoint {
     source_->read_at(kPrefixBytes, std::as_writable_bytes(std::span<char>(text)));
     payload_ = kPrefixBytes + length;
     return safetensors::parse_header(text, source_->size() - payload_, source_name());
+  }
+
+  void check_header() const {
+    check_metadata(safetensors::kHeaderChecksum, header_checksum(tensors_, metadata_));
+    check_metadata(safetensors::kSourceChecksum, source_checksum(metadata_));
+  }
+
+  void check_metadata(std::string_view key, const std::string &actual) const {
+    const auto stated = metadata_.find(std::string(key));
+    if (stated == metadata_.end() || actual == stated->second) return;
+    refuse(source_name(),
+           fmt::format("the header is damaged: checksum {}, expected {}", actual, in_quotes(stated->second)));
   }
 
   StoredTensor read_tensor(const std::string &name) override {
@@ -105,7 +144,7 @@ std::size_t check_writable(const std::string &name, const StoredTensor &tensor) 
   };
   const std::string refusal = safetensors::refusal_of_name(name);
   if (!refusal.empty()) fail(refusal);
-  if (name == "__metadata__") fail("the name is reserved");
+  if (name == safetensors::kHeaderName) fail("the name is reserved");
   if (!is_valid_utf8(name)) fail("its name is not valid UTF-8");
   if (tensor.shape.size() > safetensors::kMaxRank) fail(fmt::format("more than {} dimensions", safetensors::kMaxRank));
   const auto elements = static_cast<std::size_t>(tensor.elements());
@@ -117,19 +156,25 @@ std::size_t check_writable(const std::string &name, const StoredTensor &tensor) 
   return tensor.bytes.size();
 }
 
-nlohmann::json metadata_json(const Archive &archive, const WriteOptions &options) {
-  nlohmann::json metadata = nlohmann::json::object();
+std::map<std::string, std::string> metadata_to_write(const Archive &archive, const WriteOptions &options) {
+  std::map<std::string, std::string> metadata;
   for (const auto &[key, value] : archive.metadata) {
-    if (key.starts_with(kChecksumPrefix)) continue;
-    if (!is_valid_utf8(key) || !is_valid_utf8(value)) {
-      throw Error(ErrorCode::bad_file, fmt::format("metadata {} cannot be written: not valid UTF-8", in_quotes(key)));
-    }
+    if (key.starts_with(kChecksumPrefix) || key == safetensors::kSourceChecksum) continue;
+    const auto fail = [&key = key](const char *reason) {
+      throw Error(ErrorCode::bad_file, fmt::format("metadata {} cannot be written: {}", in_quotes(key), reason));
+    };
+    if (!is_valid_utf8(key) || !is_valid_utf8(value)) fail("not valid UTF-8");
+    if (key.ends_with(safetensors::kHeaderName)) fail("such names are reserved");
     metadata[key] = value;
   }
   if (options.checksums) {
     for (const auto &[name, tensor] : archive.tensors) {
       metadata[std::string(kChecksumPrefix) + name] = checksum(tensor.bytes);
     }
+    const auto source = metadata.lower_bound(std::string(safetensors::kSourcePrefix));
+    if (source != metadata.end() && source->first.starts_with(safetensors::kSourcePrefix))
+      metadata[std::string(safetensors::kSourceChecksum)] = source_checksum(metadata);
+    metadata[std::string(safetensors::kHeaderChecksum)] = header_checksum(archive.tensors, metadata);
   }
   if (metadata.size() > safetensors::kMaxMetadata) {
     throw Error(ErrorCode::bad_file, fmt::format("more than {} metadata entries", safetensors::kMaxMetadata));
@@ -149,8 +194,8 @@ std::string prefix_and_header(const Archive &archive, const WriteOptions &option
     header[name] = {{"dtype", sluice::name(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {at, end}}};
     at = end;
   }
-  nlohmann::json metadata = metadata_json(archive, options);
-  if (!metadata.empty()) header["__metadata__"] = std::move(metadata);
+  const std::map<std::string, std::string> metadata = metadata_to_write(archive, options);
+  if (!metadata.empty()) header["__metadata__"] = metadata;
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
   const uint64_t length = text.size();
@@ -189,7 +234,15 @@ std::vector<std::byte> serialize_safetensors(const Archive &archive, const Write
 }
 
 void write_safetensors(const std::filesystem::path &path, const Archive &archive, const WriteOptions &options) {
-  write_file_atomically(path, serialize_safetensors(archive, options));
+  const std::string header = prefix_and_header(archive, options);
+  AtomicFile file(path);
+  file.write_at(0, std::as_bytes(std::span(header)));
+  uint64_t at = header.size();
+  for (const auto &[name, tensor] : archive.tensors) {
+    file.write_at(at, tensor.bytes);
+    at += tensor.bytes.size();
+  }
+  file.commit();
 }
 
 }  // namespace sluice

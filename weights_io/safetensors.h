@@ -13,14 +13,15 @@ namespace sluice {
 
 // Reads a file. The tensors go straight into their own memory: the peak is the file's size plus its header. Throws
 // Error(not_found) when the file is absent, Error(bad_file) naming file and reason when anything at all is wrong.
-// Where the metadata holds `crc32.<tensor>`, the CRC-32 of that tensor's bytes (eight hexadecimal digits) is checked.
+// Where the metadata holds `crc32.<tensor>`, the CRC-32 of that tensor's bytes (eight hexadecimal digits) is checked;
+// where it holds `crc32.__metadata__`, that of all the header says.
 Archive read_safetensors(const std::filesystem::path &path);
 
 // The same from memory. `name_for_errors` stands where the file name would.
 Archive parse_safetensors(std::span<const std::byte> file, const std::string &name_for_errors);
 
 struct WriteOptions {
-  bool checksums = false;  // adds metadata `crc32.<tensor>` for every tensor
+  bool checksums = false;  // adds metadata `crc32.<tensor>` for every tensor, and `crc32.__metadata__`
 };
 
 // The tensors are laid out sorted by name, so equal archives give equal bytes. Metadata beginning with `crc32.` belongs

@@ -3,6 +3,7 @@
 #include "weights_io/safetensors_header.h"
 
 #include <fmt/format.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
@@ -31,6 +32,8 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
       case Place::top:
         return top_key();
       case Place::metadata:
+        if (key_.ends_with(kHeaderName) && !key_.starts_with(kChecksumPrefix) && key_ != kSourceChecksum)
+          fail(fmt::format("metadata key {}: such names are reserved", in_quotes(key_)));
         if (header_.metadata.count(key_) != 0) fail(fmt::format("duplicate key {} in __metadata__", in_quotes(key_)));
         if (header_.metadata.size() == kMaxMetadata) fail(fmt::format("more than {} metadata entries", kMaxMetadata));
         return true;
@@ -213,6 +216,34 @@ void check_layout(std::vector<Entry> &tensors, uint64_t payload_bytes, const std
 }
 
 }  // namespace
+
+// Lengths before texts: no two headers are one sequence of bytes.
+void HeaderChecksum::add(std::string_view text) {
+  add(text.size());
+  if (!text.empty()) sum_ = ::crc32_z(sum_, reinterpret_cast<const Bytef *>(text.data()), text.size());
+}
+
+void HeaderChecksum::add(uint64_t number) {
+  Bytef bytes[sizeof(number)];
+  std::memcpy(bytes, &number, sizeof(number));
+  sum_ = ::crc32_z(sum_, bytes, sizeof(bytes));
+}
+
+void HeaderChecksum::add_tensor(std::string_view name, DType dtype, const std::vector<int64_t> &shape) {
+  add(name);
+  add(std::string_view(sluice::name(dtype)));
+  add(shape.size());
+  for (const int64_t extent : shape) add(static_cast<uint64_t>(extent));
+}
+
+void HeaderChecksum::add_metadata(std::string_view key, std::string_view value) {
+  add(key);
+  add(value);
+}
+
+std::string HeaderChecksum::text() const { return checksum_text(sum_); }
+
+std::string checksum_text(unsigned long sum) { return fmt::format("{:08x}", sum); }
 
 std::string refusal_of_name(std::string_view name) {
   if (name.empty()) return "a tensor has an empty name";

@@ -19,6 +19,13 @@ inline constexpr std::size_t kMaxTensors = 100'000;   // these two bound the mem
 inline constexpr std::size_t kMaxMetadata = 200'000;  // tiny entries can claim
 inline constexpr std::size_t kMaxNameBytes = 4096;
 inline constexpr std::string_view kChecksumPrefix = "crc32.";
+// The checksum of the header's meaning. No tensor can have this name.
+inline constexpr std::string_view kHeaderName = "__metadata__";
+inline constexpr std::string_view kHeaderChecksum = "crc32.__metadata__";
+// Metadata that says where weights came from begins so, and has a checksum of its own: the same weights from two files
+// differ in nothing else.
+inline constexpr std::string_view kSourcePrefix = "source_";
+inline constexpr std::string_view kSourceChecksum = "source_crc32.__metadata__";
 
 struct Entry {
   std::string name;
@@ -31,6 +38,23 @@ struct Header {
   std::vector<Entry> tensors;  // in the order of the payload, which they cover without hole or overlap
   std::map<std::string, std::string> metadata;
 };
+
+// CRC-32 of what is added, each kind sorted by name; eight hexadecimal digits.
+class HeaderChecksum {
+ public:
+  void add_tensor(std::string_view name, DType dtype, const std::vector<int64_t> &shape);
+  void add_metadata(std::string_view key, std::string_view value);
+  void add(uint64_t number);
+  std::string text() const;
+
+ private:
+  void add(std::string_view text);
+
+  unsigned long sum_ = 0;  // zlib's type
+};
+
+// CRC-32 as it stands in metadata: eight hexadecimal digits.
+std::string checksum_text(unsigned long sum);
 
 // Why a tensor of this name cannot be in a file; empty when it can.
 std::string refusal_of_name(std::string_view name);

@@ -181,4 +181,18 @@ inline Array<double> convolution_bound(const Attributes &a, const Array<double> 
   return bound;
 }
 
+// What act(f) * sigmoid(g) may be off where f and g may be off by their errors: |s(g)| * e_f + |act(f)| / 4 * e_g, and
+// the rounding of both nonlinearities.
+inline Array<double> gated_bound(const Attributes &a, const Array<double> &feature, const Array<double> &gate,
+                                 const Array<double> &feature_error, const Array<double> &gate_error) {
+  Array<double> allowed = feature_error;
+  for (size_t i = 0; i < allowed.values.size(); i++) {
+    const double activated = activate(a.word("activation", "none"), feature.values[i], a.real("negative_slope", 0.2));
+    const double opened = activate("sigmoid", gate.values[i], 0);
+    allowed.values[i] = opened * (feature_error.values[i] + 4 * kUnit) +
+                        std::fabs(activated) * (gate_error.values[i] / 4 + 8 * kUnit * opened);
+  }
+  return allowed;
+}
+
 }  // namespace sluice::testing

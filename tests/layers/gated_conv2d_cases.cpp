@@ -18,8 +18,6 @@ struct GatedConv2d {
   }
 };
 
-// Errors of the two sums through the product: |s(g)| * e_f + |act(f)| / 4 * e_g, and the rounding of both
-// nonlinearities.
 Array<double> bound(const Attributes &a, const Operands<double> &in) {
   if (a.word("norm", "none") != "none" || a.word("spectral_norm", "none") != "none")
     return relative_bound(GatedConv2d::value(a, in), std::max(spectral_condition(a, in, "feature_weight"),
@@ -29,14 +27,7 @@ Array<double> bound(const Attributes &a, const Operands<double> &in) {
   const Array<double> gate_error = convolution_bound(a, in.at("input"), in.at("gate_weight"), in.at("gate_bias"));
   const Array<double> feature = convolve(a, in.at("input"), in.at("feature_weight"), in.at("feature_bias"));
   const Array<double> gate = convolve(a, in.at("input"), in.at("gate_weight"), in.at("gate_bias"));
-  Array<double> allowed = feature_error;
-  for (size_t i = 0; i < allowed.values.size(); i++) {
-    const double activated = activate(a.word("activation", "none"), feature.values[i], a.real("negative_slope", 0.2));
-    const double opened = activate("sigmoid", gate.values[i], 0);
-    allowed.values[i] = opened * (feature_error.values[i] + 4 * kUnit) +
-                        std::fabs(activated) * (gate_error.values[i] / 4 + 8 * kUnit * opened);
-  }
-  return allowed;
+  return gated_bound(a, feature, gate, feature_error, gate_error);
 }
 
 // A gate whose convolution is 0 and whose bias is 1000 is exactly 1: the rest is whole numbers.

@@ -61,10 +61,26 @@ struct GatedConv3d {
   }
 };
 
+// 8 units of the sum of magnitudes, plus an ulp, for feature and gate; then through the product.
+Array<double> bound(const Attributes &a, const Operands<double> &in) {
+  const auto sum = [&](const std::string &half) {
+    return convolve3d(a, in.at("input"), in.at(half + "_weight"), in.at(half + "_bias"));
+  };
+  const auto error = [&](const std::string &half, const Array<double> &value) {
+    Array<double> allowed = convolve3d(a, magnitudes(in.at("input")), magnitudes(in.at(half + "_weight")),
+                                       magnitudes(in.at(half + "_bias")));
+    for (size_t i = 0; i < allowed.values.size(); i++)
+      allowed.values[i] = 8 * kUnit * allowed.values[i] + 2 * kUnit * std::fabs(value.values[i]);
+    return allowed;
+  };
+  const Array<double> feature = sum("feature"), gate = sum("gate");
+  return gated_bound(a, feature, gate, error("feature", feature), error("gate", gate));
+}
+
 const std::map<std::string, double> kOpen{{"gate_weight", 0}, {"gate_bias", 1000}};  // a gate of 1
 
 const RegisterLayerCases registered(
-    "gated_conv3d", make_reference<GatedConv3d>(),
+    "gated_conv3d", make_reference<GatedConv3d>(bound),
     {
         {"", "k3", "kernel=3 channels=9 padding=1", {{2, 5, 4, 7, 9}}},
         {"", "k1", "kernel=1 channels=18 activation=elu", {{1, 7, 3, 4, 5}}},

@@ -7,7 +7,9 @@
 #include <cstring>
 
 #include "tests/weights_io/support.h"
+#include "weights_io/checkpoint.h"
 #include "weights_io/safetensors.h"
+#include "weights_io/torch_writer.h"
 
 namespace sluice {
 namespace {
@@ -20,6 +22,14 @@ namespace fs = std::filesystem;
 const fs::path kNames = test::source_dir() / "models/deepfill2.names";
 const fs::path kTorch = test::source_dir() / "tests/fixtures/deepfill2/cnum8.safetensors";
 const fs::path kTensorFlow = test::source_dir() / "tests/fixtures/deepfill2/cnum8.tf_names.safetensors";
+
+// Converts into a file.
+ConvertReport convert(const fs::path &source, const fs::path &names, const std::string &model, const fs::path &output,
+                      const ConvertOptions &options = {}) {
+  const Converted converted = convert_checkpoint(source, read_names(names), model, options);
+  write_weights(output, converted.archive);
+  return converted.report;
+}
 
 TEST(Sha256, KnownValues) {
   const Folder folder;
@@ -34,7 +44,7 @@ TEST(Sha256, KnownValues) {
 
 TEST(Convert, TorchNames) {
   const Folder folder;
-  const ConvertReport report = convert_checkpoint(kTorch, kNames, "deepfill2", folder / "o.safetensors");
+  const ConvertReport report = convert(kTorch, kNames, "deepfill2", folder / "o.safetensors");
   EXPECT_EQ(report.dialect, "torch");
   EXPECT_EQ(report.tensors_read, 84u);
   EXPECT_EQ(report.tensors_written, 164u);
@@ -48,11 +58,14 @@ TEST(Convert, TorchNames) {
     EXPECT_EQ(tensor.dtype, DType::f32) << name;
     EXPECT_EQ(written.metadata.erase("crc32." + name), 1u) << name;
   }
+  EXPECT_EQ(written.metadata.erase("crc32.__metadata__"), 1u);
+  EXPECT_EQ(written.metadata.erase("source_crc32.__metadata__"), 1u);
   EXPECT_EQ(written.metadata, (std::map<std::string, std::string>{{"project", "sluice"},
                                                                   {"model", "deepfill2"},
                                                                   {"format_version", "1"},
                                                                   {"param.width", "8"},
                                                                   {"source_file", "cnum8.safetensors"},
+                                                                  {"source_format", "safetensors"},
                                                                   {"source_sha256", sha256_of_file(kTorch)},
                                                                   {"licence", "unknown"}}));
   // Feature, then gate, are the two halves of the published tensor.
@@ -65,30 +78,51 @@ TEST(Convert, TorchNames) {
   EXPECT_EQ(written.tensors.at("conv17.weight"), source.tensors.at("conv17.conv.weight"));
 }
 
+// What the file says of everything but where it came from.
+std::map<std::string, std::string> without_source(const fs::path &file) {
+  std::map<std::string, std::string> metadata = read_safetensors(file).metadata;
+  std::erase_if(metadata, [](const auto &entry) { return entry.first.starts_with("source_"); });
+  return metadata;
+}
+
+TEST(Convert, ConvertLoadSaveExportGivesTheBitsBack) {
+  const Folder folder;
+  const NamesFile names = read_names(kNames);
+  write_weights(folder / "converted", convert_checkpoint(kTorch, names, "deepfill2").archive);
+  write_weights(folder / "saved", read_safetensors(folder / "converted"));
+  Export exported = export_names(names, "", read_safetensors(folder / "saved").tensors, "saved");
+  EXPECT_EQ(exported.dialect, "torch");
+  write_torch_zip(folder / "exported.pth", Archive{std::move(exported.tensors), {}});
+  const Archive back = read_all(*open_checkpoint(folder / "exported.pth"));
+  EXPECT_TRUE(back.tensors == read_safetensors(kTorch).tensors);
+}
+
 TEST(Convert, AllDialectsGiveTheSameBits) {
   const Folder folder;
-  convert_checkpoint(kTorch, kNames, "deepfill2", folder / "torch");
-  const ConvertReport tensorflow = convert_checkpoint(kTensorFlow, kNames, "deepfill2", folder / "tensorflow");
-  const ConvertReport ours = convert_checkpoint(folder / "torch", kNames, "deepfill2", folder / "ours");
+  convert(kTorch, kNames, "deepfill2", folder / "torch");
+  const ConvertReport tensorflow = convert(kTensorFlow, kNames, "deepfill2", folder / "tensorflow");
+  const ConvertReport ours = convert(folder / "torch", kNames, "deepfill2", folder / "ours");
   EXPECT_EQ(tensorflow.dialect, "tensorflow");
   EXPECT_EQ(ours.dialect, "sluice");
   const TensorMap expected = read_safetensors(folder / "torch").tensors;
   EXPECT_TRUE(read_safetensors(folder / "tensorflow").tensors == expected);
   EXPECT_TRUE(read_safetensors(folder / "ours").tensors == expected);
   EXPECT_EQ(tensorflow.parameters, ours.parameters);
+  EXPECT_EQ(without_source(folder / "tensorflow"), without_source(folder / "torch"));
+  EXPECT_EQ(without_source(folder / "ours"), without_source(folder / "torch"));
 }
 
 TEST(Convert, EqualRunsGiveEqualFiles) {
   const Folder folder;
-  convert_checkpoint(kTorch, kNames, "deepfill2", folder / "a");
-  convert_checkpoint(kTorch, kNames, "deepfill2", folder / "b");
+  convert(kTorch, kNames, "deepfill2", folder / "a");
+  convert(kTorch, kNames, "deepfill2", folder / "b");
   EXPECT_EQ(sha256_of_file(folder / "a"), sha256_of_file(folder / "b"));
 }
 
 TEST(Convert, Licence) {
   const Folder folder;
   const auto licence = [&](const ConvertOptions &options) {
-    convert_checkpoint(folder / "source", kNames, "deepfill2", folder / "o", options);
+    convert(folder / "source", kNames, "deepfill2", folder / "o", options);
     return read_safetensors(folder / "o").metadata.at("licence");
   };
   Archive source = read_safetensors(kTorch);
@@ -105,7 +139,7 @@ TEST(Convert, RefusesAndLeavesTheOutputAlone) {
   const Folder folder;
   test::put(folder / "o", std::string("precious"));
   const auto converting = [&](ErrorCode code, const fs::path &source, const std::string &model) {
-    return message_of(code, [&] { convert_checkpoint(source, kNames, model, folder / "o"); });
+    return message_of(code, [&] { convert(source, kNames, model, folder / "o"); });
   };
   EXPECT_PRED_FORMAT2(IsSubstring, "names for model deepfill2, not for other",
                       converting(ErrorCode::usage, kTorch, "other"));
@@ -126,7 +160,7 @@ TEST(Convert, InPlace) {
   const Folder folder;
   fs::copy_file(kTensorFlow, folder / "w");
   const std::string before = sha256_of_file(folder / "w");
-  convert_checkpoint(folder / "w", kNames, "deepfill2", folder / "w");
+  convert(folder / "w", kNames, "deepfill2", folder / "w");
   const Archive written = read_safetensors(folder / "w");
   EXPECT_EQ(written.metadata.at("source_sha256"), before);
   EXPECT_EQ(written.tensors.size(), 164u);
@@ -134,7 +168,7 @@ TEST(Convert, InPlace) {
 
 TEST(Convert, DamageToAWrittenFileIsFound) {
   const Folder folder;
-  convert_checkpoint(kTorch, kNames, "deepfill2", folder / "w");
+  convert(kTorch, kNames, "deepfill2", folder / "w");
   Archive archive = read_safetensors(folder / "w");
   test::Bytes file = serialize_safetensors(archive, {.checksums = true});
   file[file.size() / 2] ^= std::byte{16};
