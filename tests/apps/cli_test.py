@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: help, inpaint, convert and inspect, and every bad input one by one. Tensors: cli_tensor_test.py.
+"""The command line: help, inpaint and inspect, and every bad input one by one. Tensors: cli_tensor_test.py, checkpoints:
+cli_convert_test.py.
 
 Needs SLUICE_BINARY and SLUICE_SOURCE_DIR in the environment.
 """
@@ -264,45 +265,6 @@ class BadModelTest(ModelTestCase):
             cli.write_safetensors(self.weights, whole | {name: (dtype, wrong, data)}, metadata)
             with self.subTest(name=name, wrong=wrong):
                 self.inpaint_fails(4, says=[name, str(wrong)])
-
-
-class ConvertTest(ModelTestCase):
-    def convert_fails(self, code, source, *more, says=()):
-        return self.fail_with(code, "convert", source, "-o", self.path("out"), *more, says=says, out="out")
-
-    def test_both_checkpoints_give_the_same_weights(self):
-        out = self.path("out.safetensors")
-        result = self.succeed("convert", cli.TENSORFLOW_CHECKPOINT, "-o", out, "--model", "deepfill2", "--json", "--licence", "CC0-1.0")
-        tensors, metadata = cli.read_safetensors(out)
-        expected, torch_metadata = cli.read_safetensors(self.weights)
-        self.assertEqual(tensors, expected)
-        self.assertEqual((metadata["model"], metadata["param.width"], metadata["licence"]), ("deepfill2", "8", "CC0-1.0"))
-        self.assertEqual(torch_metadata["source_file"], cli.TORCH_CHECKPOINT.name)
-        report = json.loads(result.stdout)
-        self.assertEqual((report["dialect"], report["parameters"]), ("tensorflow", {"width": "8"}))
-        self.assertEqual(report["tensors_written"], len(tensors))
-
-    def test_list_writes_nothing(self):
-        result = self.succeed("convert", cli.TORCH_CHECKPOINT, "--list", "-o", self.path("out"), "--model", "deepfill2")
-        self.assertIn("conv1.conv.weight F32 [8, 5, 5, 5]", result.stdout.splitlines())
-        self.assertFalse(self.path("out").exists())
-        items = [json.loads(line) for line in self.succeed("convert", cli.TORCH_CHECKPOINT, "--list", "--json").stdout.splitlines()]
-        self.assertIn({"name": "conv1.conv.weight", "dtype": "F32", "shape": [8, 5, 5, 5]}, items)
-
-    def test_errors(self):
-        self.convert_fails(3, self.path("none.safetensors"), "--model", "deepfill2", says="none.safetensors")
-        self.convert_fails(3, cli.TORCH_CHECKPOINT, "--model", "nonsense", says="nonsense")
-        self.convert_fails(2, cli.TORCH_CHECKPOINT)
-        tensors, _ = cli.read_safetensors(cli.TORCH_CHECKPOINT)
-        del tensors["conv3.conv.weight"]
-        cli.write_safetensors(self.path("part.safetensors"), tensors)
-        self.convert_fails(4, self.path("part.safetensors"), "--model", "deepfill2", says="conv3.conv.weight")
-
-    def test_a_result_that_does_not_fit_the_graph_is_removed(self):
-        graph = shutil.copy(self.models / "deepfill2.graph", self.path("deepfill2.graph"))
-        shutil.copy(self.models / "deepfill2.names", self.path("deepfill2.names"))
-        self.write_text("deepfill2.graph", graph.read_text() + "activation more from filled activation=nonsense\n")
-        self.convert_fails(3, cli.TORCH_CHECKPOINT, "--model", self.path("deepfill2.graph"), says="more")
 
 
 class InspectTest(ModelTestCase):
