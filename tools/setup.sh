@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Brings a machine to the point where Sluice builds: Debian packages (tools/packages.txt) and the folder .venv with
 # Halide, CMake and Ninja (tools/requirements.txt). Installs only what is missing; silent when nothing is.
+#   tools/setup.sh          what building and testing need
+#   tools/setup.sh fuzz     also the packages of lines with [fuzz]
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -18,7 +20,13 @@ fail() {
   exit 1
 }
 
-list_packages() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$packages"; }
+case "${1:-}" in
+  "") left_out='/#.*\[fuzz\]/d' ;;
+  fuzz) left_out='' ;;
+  *) fail "unknown argument '$1'; expected nothing, or fuzz" ;;
+esac
+
+list_packages() { sed -e "$left_out" -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$packages"; }
 
 # Prints the listed packages that are not installed, one a line.
 list_missing() {
@@ -32,9 +40,9 @@ list_missing() {
 install_packages() {
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     # Another distribution: nothing can be installed or checked here, and it must not be said again on every run.
-    [ -e "$stamp" ] && return
+    [ -e "$told" ] && return
     printf 'setup: no apt-get here, so packages are yours to install. Debian names what is needed:\n' >&2
-    sed -n '/^[^#]/s/^/  /p' "$packages" >&2
+    sed -e "$left_out" -e '/^#/d' -e 's/^/  /' "$packages" >&2
     printf 'setup: going on in the belief that they are there.\n' >&2
     return
   fi
@@ -95,8 +103,10 @@ make_environment() {
 }
 
 # An environment knows its own path, so a moved folder needs a new one: the path is part of the hash.
-hash=$({ cat "$packages" "$requirements" && printf '%s\n' "$root"; } | sha256sum | cut -c1-16)
+hash=$({ cat "$requirements" && printf '%s\n' "$root"; } | sha256sum | cut -c1-16)
 stamp="$venv/.setup-$hash"
+told="$venv/.packages-$(sha256sum <"$packages" | cut -c1-16)${1:+-$1}"
 
 install_packages
 if [ ! -e "$stamp" ] || [ ! -x "$venv/bin/python" ]; then make_environment; fi
+if [ ! -e "$told" ]; then touch "$told"; fi

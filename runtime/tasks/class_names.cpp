@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "weights_io/error.h"
+#include "weights_io/text.h"
 
 namespace sluice {
 namespace {
@@ -17,6 +18,8 @@ namespace {
 // Numbers of classes are those of the folders of the data set in alphabetical order.
 const std::vector<std::string> kScribble = {"basketball", "chicken",   "cookie", "cupcake",    "moon",
                                             "orange",     "pineapple", "soccer", "strawberry", "watermelon"};
+
+constexpr size_t kMostShown = 50;
 
 std::string lower(std::string text) {
   for (char &letter : text) {
@@ -55,6 +58,13 @@ int64_t class_count(const Graph &graph) {
 std::vector<std::string> class_names(const std::string &metadata, int64_t count) {
   if (metadata.empty()) return count == static_cast<int64_t>(kScribble.size()) ? kScribble : std::vector<std::string>();
   std::vector<std::string> names = split_list(metadata);
+  for (const std::string &name : names) {
+    // A name that can't be shown as it is can't be asked for either.
+    if (in_quotes(name) == fmt::format("'{}'", name)) continue;
+    throw Error(ErrorCode::bad_file, fmt::format("the weights' metadata 'classes' lists {}: expected names of at most "
+                                                 "a hundred bytes, without control characters",
+                                                 in_quotes(name)));
+  }
   if (count != 0 && static_cast<int64_t>(names.size()) != count) {
     throw Error(ErrorCode::bad_file,
                 fmt::format("the weights' metadata 'classes' lists {} names, the graph has {}", names.size(), count));
@@ -70,8 +80,12 @@ int64_t class_number(const std::string &given, const std::vector<std::string> &n
   const int64_t number = number_of(given);
   if (number >= 0 && (most == 0 || number < most)) return number;
   std::string expected = most == 0 ? "a number from 0 on" : fmt::format("a number from 0 to {}", most - 1);
-  if (!names.empty()) expected = fmt::format("one of {}; or {}", fmt::join(names, ", "), expected);
-  throw Error(ErrorCode::usage, fmt::format("no class '{}'; expected {}", given, expected));
+  if (!names.empty()) {
+    const size_t shown = std::min(names.size(), kMostShown);
+    expected = fmt::format("one of {}{}; or {}", fmt::join(names.data(), names.data() + shown, ", "),
+                           shown < names.size() ? ", ..." : "", expected);
+  }
+  throw Error(ErrorCode::usage, fmt::format("no class {}; expected {}", in_quotes(given), expected));
 }
 
 }  // namespace sluice

@@ -34,6 +34,10 @@ TEST(ClassNames, AreThoseOfTheWeightsOrPublished) {
   EXPECT_EQ(class_names("cat", 0), std::vector<std::string>{"cat"});
   EXPECT_EQ(message_of([] { class_names("a,b", 10); }),
             "the weights' metadata 'classes' lists 2 names, the graph has 10");
+  EXPECT_EQ(
+      message_of([] { class_names("cat,a\x1b[2J", 2); }),
+      "the weights' metadata 'classes' lists 'a\\x1b[2J': expected names of at most a hundred bytes, without control "
+      "characters");
 }
 
 TEST(ClassNumber, IsFoundByNameAndByNumber) {
@@ -44,6 +48,12 @@ TEST(ClassNumber, IsFoundByNameAndByNumber) {
   EXPECT_EQ(class_number("9", names, 10), 9);
   EXPECT_EQ(class_number("5", {}, 6), 5);
   EXPECT_EQ(class_number("123", {}, 0), 123);
+}
+
+TEST(ClassNumber, ListsNoMoreThanFiftyNames) {
+  const std::string message = message_of([] { class_number("x", std::vector<std::string>(51, "cat"), 51); });
+  EXPECT_NE(message.find("cat, ...; or a number from 0 to 50"), std::string::npos) << message;
+  EXPECT_LT(message.size(), 400u);
 }
 
 TEST(ClassNumber, RefusesWhatIsNoClass) {

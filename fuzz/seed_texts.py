@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seeds of the fuzz targets graph, names and class_names: small texts that use every statement, and wrong ones."""
+
+GRAPH = """model m multiple=8
+param width=48
+param half=width/2
+input x [n 3 h w] scale=1/127.5 offset=-1 order=bgr pad=edge
+input label [n 1 1 1] range=0,9
+input ones [n 1 h w] value=1
+smooth a from x channels=2*width,half kernel=3 weights=net.0. norm_weights=net.1_ rename=weight:w,bias:b
+concat c from a,ones
+slice s from c first=8 channels=half
+reshape r from s,a shape=0,-1,c,0
+output y from r [n 3 h w] scale=127.5 offset=127.5 order=rgb
+output a
+loss some text = {1}
+"""
+BLOCKS = """model m
+param depth=3
+param act=elu
+input x [n 3 h w]
+block pair net from norm=
+  smooth {net}1 from {from} activation={act} norm={norm} channels={2*depth}
+  if {mode}=train sharpen {net}t from {net}1
+  smooth {net}2 from {net}1
+end
+block twice net from
+  use pair net={net}.a from={from}
+  for j=1..2 if {j}!=1 smooth {net}.{j} from {net}.a2
+end
+use twice net=p from=x
+use pair net=res0. from=x norm=batch
+for i=1..depth use pair net=res{i}. from=res{i-1}.2
+if depth>2 smooth big from res1.2 dilation=depth*2
+if depth<=2 output small from x
+if act=relu|elu output y from res{mode}
+if {mode}=eval output y from res1.2
+output big
+"""
+COMPOSITE = """model m
+input x [n 3 h w]
+refined y from x kernel=3 dilation=2 weights=net.
+refined z from y,x kernel=4/2 norm=a,a
+loss l from z
+output z
+#composite
+block first node from
+  smooth {node}.0 from {from}
+end
+op refined when norm=none|a from input,scale? to output kernel stride=1 norm=none
+  use first node={node} from={input}
+  smooth {node}.1 from {node}.0 kernel={kernel} stride={2*stride} weights={weights}first. norm_weights={norm_weights}
+  if {scale}!= blend {node}.2 from {node}.1,{scale} to {output}
+  if {scale}=  sharpen {node}.2 from {node}.1 to {output} {attributes}
+end
+op refined from input to output a= b=1
+  smooth {node}.1 from {input} to {output}
+end
+op loss from a to b
+  smooth {node}.1 from {a} to {b}
+end
+"""
+HEAD = "model m\nparam w=4\nparam t=word\ninput x [n 3 h w]\n"
+# A wrong line in a good graph, by the reason.
+WRONG_LINES = """input_again=input x [n 3 h w]
+input_shape=input z
+input_empty=input z []
+input_open=input z [n 3
+input_rank=input z [1 1 1 1 1 1 1]
+input_extent=input z [0 3]
+input_order=input z [n 4] order=rgb
+input_word=input z [n 3] order=gbr
+input_pad=input z [n] pad=mirror
+input_scale=input z [n] scale=0
+input_large=input z [n] scale=1e39
+input_real=input z [n] value=word
+input_range=input z [n] range=1
+input_range_word=input z [n] range=a,b
+input_range_order=input z [n] range=3,2
+input_key=input z [n] colour=1
+model_again=model n
+param_late=param q=1
+name_missing=smooth
+name_bad=smooth 1a from x
+statement=Smooth a from x
+from_missing=smooth a kernel=3
+from_word=from a
+tensor_missing=smooth a from
+tensor_empty=smooth a from x,,x
+tensor_bad=smooth a from x-y
+tensor_unknown=smooth a from xx
+tensor_twice=smooth a from x to b,b
+from_twice=smooth a from x from x
+cycle=smooth a from a
+node_twice=smooth y from x to q
+key_bad=smooth a from x Kernel=3
+key_twice=smooth a from x k=1 k=2
+no_key=smooth a from x kernel
+value_missing=smooth a from x k=1,,2
+value_empty=smooth a from x k=
+prefix_bad=smooth a from x weights=a
+prefix_empty=smooth a from x weights=
+prefix_sign=smooth a from x weights=a+.
+rename_bad=smooth a from x rename=a
+composite_rename=linear a from x rename=a:b
+rename_twice=smooth a from x rename=a:b,a:c
+division=smooth a from x k=1/0
+remainder=smooth a from x k=7/w
+overflow=smooth a from x k=9223372036854775807+1
+overflow_product=smooth a from x k=9223372036854775807*2
+overflow_quotient=smooth a from x k=(-9223372036854775807-1)/-1
+modulo=smooth a from x k=7%-1,8%5,7.5%2,w/2.0,1.0*3-4.5+2
+large_number=smooth a from x k=99999999999999999999
+infinite=smooth a from x k=1e308*10
+number_bad=smooth a from x k=1.2.3
+exponent=smooth a from x k=1e-3,2E+2,1.5e3
+word_in_sum=smooth a from x k=1+t
+unknown_name=smooth a from x k=1+q
+parenthesis=smooth a from x k=(1+2
+unexpected=smooth a from x k=1)
+nothing=smooth a from x k=1+
+sign=smooth a from x k=*2
+deep=smooth a from x k=----------------------------------------------------------------------1
+brace=smooth a{ from x
+brace_outside=smooth a{w} from x
+concat_key=concat a from x axis=1
+concat_many=concat a from x to p,q
+slice_missing=slice a from x
+slice_first=slice a from x first=-1 channels=1
+slice_two=slice a from x,x channels=1
+slice_key=slice a from x channels=1 last=2
+slice_weights=slice a from x channels=1 weights=a.
+slice_norm=slice a from x channels=1 norm_weights=a.
+slice_rename=slice a from x channels=1 rename=a:b
+reshape_missing=reshape a from x
+reshape_two=reshape a from x shape=-1,-1
+reshape_rank=reshape a from x shape=1,1,1,1,1,1,1
+reshape_word=reshape a from x shape=c
+end=end
+op=op a from b to c
+use_missing=use q
+use_nothing=use
+if_missing=if w=4
+if_condition=if w! smooth a from x
+if_none=if w smooth a from x
+if_words=if t<3 smooth a from x
+if_model=if w=4 model q
+if_false=if w!=4 smooth a from x
+if_many=if w=4 if w=4 if w=4 if w=4 if w=4 if w=4 if w=4 if w=4 if w=4 smooth a from x
+for_form=for i smooth a from x
+for_variable=for I=1..2 smooth a from x
+for_mode=for mode=1..2 smooth a from x
+for_parameter=for w=1..2 smooth a from x
+for_nested=for i=1..2 for i=1..2 smooth a{i} from x
+for_words=for i=t..2 smooth a from x
+for_none=for i=3..2 smooth a{i} from x
+for_many=for i=1..999999 smooth a{i} from x
+for_far=for i=-9223372036854775807..9223372036854775807 smooth a{i} from x
+for_unknown=for i=1..2 smooth a{j} from x
+for_expression=for i=1..2 smooth a{i/0} from x
+for_product=for i=1..2 smooth a{i*w+1} from x
+for_text=for i=1..2 {t} a{i} from x
+for_model=for i=1..2 {mode}l a{i} from x
+output_again=output y
+output_from=output z from
+output_bad=output z from 1
+output_unknown=output z from yy
+output_colour=output z from y [n 4] order=rgb
+block_open=block q
+block_again=block q\\nend\\nblock q\\nend
+block_name=block q mode\\nend
+block_argument=block q Q\\nend
+block_twice=block q a a\\nend
+block_inner=block q\\nblock r\\nend
+block_word=block q\\ninput z [n]\\nend
+block_unknown=block q\\nsmooth {r} from x\\nend
+block_brace=block q\\nsmooth {r from x\\nend
+block_missing=block q a\\nsmooth {a} from x\\nend\\nuse q
+block_extra=block q a\\nsmooth {a} from x\\nend\\nuse q a=1 b=2
+block_itself=block q a\\nuse q a={a}\\nend\\nuse q a=1
+block_similar=block query a\\nsmooth {a} from x\\nend\\nuse qvery a=b
+block_statement=block q a=\\n{a}\\nend\\nuse q
+block_made_model=block q a=model\\n{a} b from x\\nend\\nuse q
+block_value=block q a b=2*w\\nsmooth {a} from x k={b+1} l={b}\\nend\\nuse q a=z b=w\\nuse q a=zz
+block_end=block q a\\nend {a}
+block_if=block q a\\nif {a}
+composite_extra=linear a from x,x
+control=smooth a\\x01 from x
+not_utf8=smooth a\\xff from x
+comment=smooth a from x # a comment"""
+WRONG_OPS = """word=smooth a from b
+open=op refined from input to output
+name=op from from input to output\\nend
+upper=op Refined from input to output\\nend
+when=op refined when a from input to output\\nend
+when_word=op refined when norm=a from input to output\\nend
+no_from=op refined to output\\nend
+no_to=op refined from input\\nend
+order=op refined from a?,b to c\\nend
+port=op refined from A to c\\nend
+port_twice=op refined from a,a to c\\nend
+port_mode=op refined from mode to c\\nend
+port_empty=op refined from a, to c\\nend
+attribute_twice=op refined from a to b k k\\nend
+attribute_default=op refined from a to b k=1/0\\nend
+attribute_node=op refined from a to b node\\nend
+attribute_missing=op refined from input to output kernel\\n  smooth {node}.1 from {input} to {output} kernel={kernel}\\nend
+attributes=op refined from input to output\\n  smooth {node}.1 from {input} to {output}\\nend
+two_outputs=op refined from input to a,b\\n  smooth {node}.1 from {input} to {a},{b}\\nend
+three_inputs=op refined from a,b,c to d\\n  smooth {node}.1 from {a} to {d}\\nend
+itself=op refined from input to output\\n  refined {node}.1 from {input} to {output}\\nend
+good=op refined from input to output\\n  smooth {node}.1 from {input} to {output} {attributes}\\nend
+elsewhere=op refined from input to output\\n  smooth {node}.1 from {input}\\nend\\n#composite\\nop refined from a to b\\n  smooth {a} from {b}\\nend
+parameter=op refined from input to output\\n  smooth {node}.1 from {input} to {output} k={w}\\nend
+empty=op refined from input to output\\nend"""
+
+NAMES = """# a comment
+model small
+set layer = one two   # words
+set layer += three
+set number = 1..3
+set part = feature gate
+dialect torch
+  prefix module. net.
+  {layer}.conv.weight -> {layer}.feature_weight, {layer}.gate_weight layout=oihw split=o
+  {layer}.conv.bias -> {layer}.feature_bias,{layer}.gate_bias layout=o split=o
+  up.{number}.w -> up{number}.weight layout=iohw:iohw
+  scale -> scale layout=1o
+  plain -> plain
+  same copy.{number} = up.{number}.w
+  ignore */Adam step *_power
+dialect ours like torch
+dialect tf
+  net/{layer}/kernel -> {layer}.feature_weight, {layer}.gate_weight layout=hwio split=o
+  net/{layer}/bias -> {layer}.feature_bias,{layer}.gate_bias layout=o split=o
+  up/{number} -> up{number}.weight
+  scale -> scale
+  plain -> plain
+param width = one.feature_weight[0] * 4 / 2
+param side = sqrt up1.weight[0] + 3
+param less = one.feature_bias[0] - 0
+"""
+# What stands behind "#checkpoint" is a checkpoint for the names above (names_fuzz.cpp).
+APPLIED = """model m
+dialect d
+  prefix module.
+  {w} -> w layout=oi
+  u -> u layout=o
+  both -> left, right layout=oi split=o
+  same copy = w
+  constant k[2] = 1 0.5
+  solve v = w, u by divided
+  ignore skip* *.step
+param width = w[0]
+#checkpoint
+"""
+TENSORS = {"fits": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1", "prefix": "module.w F32 2,3 1\nmodule.u F32 2 1\nmodule.both F32 4,3 1",
+           "ignored": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\nskipped F32 1 1\na.step I64 1 0", "unexpected": "w F32 2,3 1\nother F32 1 1",
+           "copy": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\ncopy F32 2,3 1", "copy_differs": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\ncopy F32 2,3 2",
+           "copy_shape": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\ncopy F32 3,2 1", "type": "w I64 2,3 1\nu F32 2 1\nboth F32 4,3 1",
+           "rank": "w F32 2 1\nu F32 2 1\nboth F32 4,3 1", "split": "w F32 2,3 1\nu F32 2 1\nboth F32 3,3 1", "none": "x F32 1 1", "half": "w F16 2,3 1\nu F64 2 1\nboth BF16 4,3 1",
+           "constant": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\nk F32 2 1", "divided": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\ndivided F32 2,3 0.5",
+           "divided_shape": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\ndivided F32 3,2 0.5", "zero": "w F32 2,3 0\nu F32 2 0\nboth F32 4,3 1", "empty": "w F32 0,3 0\nu F32 0 0\nboth F32 0,3 1"}
+
+WRONG_NAMES = """model_none=dialect d\\na -> b
+model_twice=model a\\nmodel b
+model_words=model a b
+dialect_none=model m
+dialect_empty=model m\\ndialect d
+dialect_twice=model m\\ndialect d\\na -> b\\ndialect d
+dialect_like=model m\\ndialect d like e
+dialect_words=model m\\ndialect d e
+before=model m\\na -> b
+ignore_none=model m\\ndialect d\\nignore
+prefix_none=model m\\ndialect d\\nprefix
+statement=model m\\nmodule n
+set_form=set a
+set_twice=set a = 1\\nset a = 2
+set_new=set a += 1
+set_brace=set a = {b}
+set_word_twice=set a = b b
+set_range=set a = 3..1
+set_far=set a = 1..99999
+set_number=set a = 1..x
+same_form=model m\\ndialect d\\nsame a b
+same_unknown=model m\\ndialect d\\na -> b\\nsame c = d
+same_known=model m\\ndialect d\\na -> b\\nsame a = a
+arrow_left=model m\\ndialect d\\na b -> c
+arrow_right=model m\\ndialect d\\na -> b c
+arrow_none=model m\\ndialect d\\na ->
+layout_twice=model m\\ndialect d\\na -> b layout=o layout=o
+layout_bad=model m\\ndialect d\\na -> b layout=xy
+layout_ones=model m\\ndialect d\\na -> b layout=11
+layout_other=model m\\ndialect d\\na -> b layout=oi:io
+layout_same=model m\\ndialect d\\na -> b layout=oo:oo
+layout_long=model m\\ndialect d\\na -> b layout=111111111o
+layout_ranks=model m\\ndialect d\\na -> b layout=abcdefgh:hgfedcba
+split_none=model m\\ndialect d\\na -> b, c
+split_alone=model m\\ndialect d\\na -> b split=o
+split_axis=model m\\ndialect d\\na -> b, c layout=oi split=h
+brace=model m\\ndialect d\\na{ -> b
+brace_set=model m\\ndialect d\\na{q} -> b
+brace_right=model m\\nset q = 1\\ndialect d\\na -> b{q}
+source_twice=model m\\ndialect d\\na -> b\\na -> c
+target_twice=model m\\ndialect d\\na -> c\\nb -> c
+differ=model m\\ndialect d\\na -> b\\ndialect e\\na -> c
+param_form=model m\\ndialect d\\na -> b\\nparam p
+param_root=model m\\ndialect d\\na -> b\\nparam p = sqrt
+param_number=model m\\ndialect d\\na -> b\\nparam p = 3
+param_sign=model m\\ndialect d\\na -> b\\nparam p = b[0] ^ 2
+param_twice=model m\\ndialect d\\na -> b\\nparam p = b[0]\\nparam p = b[0]
+param_unknown=model m\\ndialect d\\na -> b\\nparam p = c[0]
+param_axis=model m\\ndialect d\\na -> b layout=o\\nparam p = b[7]
+param_zero=model m\\ndialect d\\na -> b layout=o\\nparam p = b[0] - 1
+param_remainder=model m\\ndialect d\\na -> b layout=o\\nparam p = b[0] / 2
+param_overflow=model m\\ndialect d\\na -> b layout=o\\nparam p = b[0] * 2147483647 * 2147483647 * 2147483647
+param_huge=model m\\ndialect d\\na -> b layout=o\\nparam p = b[0] + 2147483647 * 2147483647 + b[0]
+param_no_root=model m\\ndialect d\\na -> b layout=o\\nparam p = sqrt b[0] + 1
+star=model m\\ndialect d\\na -> b\\nrename a = b
+rename_form=model m\\ndialect d\\na -> b\\nrename a
+rename_none=model m\\ndialect d\\na -> b\\nrename x* = y*
+rename_some=model m\\ndialect d\\nxa -> b\\nrename x* = y*
+solve_form=model m\\ndialect d\\na -> b\\nsolve a
+solve_none=model m\\ndialect d\\na -> b\\nsolve x*v = x*w, x*u
+solve_some=model m\\ndialect d\\nxv -> xv\\nxw -> xw\\nxu -> xu\\nsolve x*v = x*w, x*u by x*y
+constant_form=model m\\ndialect d\\na -> b\\nconstant a
+constant_bracket=model m\\ndialect d\\na -> b\\nconstant a = 1
+constant_number=model m\\ndialect d\\na -> b\\nconstant a[1] = x
+constant_count=model m\\ndialect d\\na -> b\\nconstant a[3] = 1
+constant_huge=model m\\ndialect d\\na -> b\\nconstant a[2147483647,2147483647,2147483647] = 1
+known_form=model m\\ndialect d\\na -> b\\nknown x
+known_good=model m\\nknown 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef licence=MIT a file\\ndialect d\\na -> b
+picture_form=model m\\ndialect d\\na -> b\\npicture b
+picture_good=model m\\ndialect d\\na -> b layout=oihw\\npicture b[1]
+many=set a = 1..1000\\nmodel m\\ndialect d\\n{a} -> {a}\\nset b = 1..1000\\n{a}.{b} -> {a}.{b}
+many_copies=set a = 1..300\\nset b = 1..300\\nmodel m\\ndialect d\\nsame {a}.{b} = a\\nsame {a}x{b} = a
+many_words=set a = 1..9000\\nset a += 10000..19000"""
+
+
+def lines_of(text):
+    """name=text lines to a dictionary; \\n and \\xNN are what they are in Python."""
+    pairs = (line.split("=", 1) for line in text.split("\n"))
+    return {name: value.encode().decode("unicode_escape").encode("latin-1") for name, value in pairs}
+
+
+def graph_seeds():
+    seeds = {"statements": GRAPH, "blocks": BLOCKS, "blocks_train": "#train\n" + BLOCKS, "composite": COMPOSITE}
+    seeds["set"] = "#set width=64\n" + GRAPH
+    seeds["set_unknown"] = "#set depth=64\n" + GRAPH
+    seeds["set_word"] = "#set width=wide\n" + GRAPH
+    seeds["set_nothing"] = "#set width=\n" + GRAPH
+    seeds["set_none"] = "#set q=1\nmodel m\ninput x [n]\nsmooth y from x\noutput y\n"
+    seeds["carriage_returns"] = GRAPH.replace("\n", "\r\n")
+    seeds["byte_order_mark"] = "\ufeff" + GRAPH
+    seeds["param_form"] = "model m\nparam a b=1\n"
+    seeds["param_default"] = "model m\nparam a\n"
+    seeds["param_twice"] = "model m\nparam a=1\nparam a=1\n"
+    seeds["param_long"] = "model m\nparam a=" + "b" * 1001 + "\n"
+    seeds["multiple"] = "model m multiple=0\n"
+    seeds["no_model"] = "input x [n]\nsmooth y from x\noutput y\n"
+    seeds["no_node"] = "model m\ninput x [n]\noutput x\n"
+    seeds["no_output"] = "model m\ninput x [n]\nsmooth y from x\n"
+    seeds["later"] = "model m\ninput x [n]\nsmooth y from z\nsmooth z from x\noutput y\n"
+    seeds["many_arguments"] = "model m\nblock q " + " ".join(f"a{i}" for i in range(65)) + "\nend\n"
+    seeds["nested"] = HEAD + "block b0 a\nsmooth {a} from x\nend\n" + "".join(
+        f"block b{i} a\nuse b{i - 1} a={{a}}\nend\n" for i in range(1, 40)) + "use b39 a=y\noutput y\n"
+    seeds["doubling"] = HEAD + "block b0 a\nsmooth {a} from x\nend\n" + "".join(
+        f"block b{i} a\nuse b{i - 1} a={{a}}0\nuse b{i - 1} a={{a}}1\nend\n" for i in range(1, 20)) + "use b19 a=y\noutput y0\n"
+    seeds["long_name"] = HEAD + "block q a\nsmooth " + "{a}" * 300 + " from x\nend\nuse q a=" + "b" * 300 + "\n"
+    seeds["growing"] = HEAD + "block q a\nsmooth {a} from x k={a+a+a}\nend\nuse q a=" + "(" * 70 + "1\n"
+    seeds["empty"] = ""
+    wrong = {name: HEAD.encode() + b"smooth y from x\n" + line + b"\noutput y\n" for name, line in lines_of(WRONG_LINES).items()}
+    use = b"smooth y from x\nrefined z from y other=1\noutput z\n#composite\n"
+    ops = {"op_" + name: HEAD.encode() + use + text for name, text in lines_of(WRONG_OPS).items()}
+    return {**{name: text.encode() for name, text in seeds.items()}, **wrong, **ops}
+
+
+def names_seeds():
+    wrong = lines_of(WRONG_NAMES)
+    wrong |= {"applied_" + name: (APPLIED.replace("{w}", "w") + tensors).encode() for name, tensors in TENSORS.items()}
+    return {"statements": NAMES.encode(), "carriage_returns": NAMES.replace("\n", "\r\n").encode(), "empty": b"", **wrong}
+
+
+def class_names_seeds():
+    texts = {"shipped": "", "three": "cat, chair ,pizza\nChair", "number": "cat,chair\n1", "number_out": "cat,chair\n2",
+             "number_negative": "cat,chair\n-1", "none": "\nx", "blank": " , \t,\n", "other_count": "a,b,c,d",
+             "ten": "0123456789"[:10], "unknown": "cat,chair\ndog", "huge": "a\n99999999999999999999", "many": "a,b" * 40 + "\nB",
+             "control": "cat,a\x1b[2J\nx"}
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def targets():
+    return {"graph": graph_seeds(), "names": names_seeds(), "class_names": class_names_seeds()}
