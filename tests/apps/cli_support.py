@@ -7,6 +7,7 @@ import pathlib
 import random
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 import zlib
@@ -16,16 +17,8 @@ SOURCE = pathlib.Path(os.environ["SLUICE_SOURCE_DIR"])
 TORCH_CHECKPOINT = SOURCE / "tests/fixtures/deepfill2/cnum8.safetensors"
 TENSORFLOW_CHECKPOINT = SOURCE / "tests/fixtures/deepfill2/cnum8.tf_names.safetensors"
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of PNG, by channels
-CHANNELS = {kind: channels for channels, kind in COLOUR_TYPES.items()}
-
-
-class Picture:
-    def __init__(self, width, height, channels, bits, samples):
-        self.width, self.height, self.channels, self.bits, self.samples = width, height, channels, bits, samples
-
-    def pixel(self, x, y):
-        at = (y * self.width + x) * self.channels
-        return self.samples[at:at + self.channels]
+sys.path.insert(0, str(SOURCE / "tools"))
+from png_pixels import Picture, read_png  # noqa: E402, F401 (tests read pictures through this module)
 
 
 def noise(width, height, channels=3, bits=8, seed=1):
@@ -46,39 +39,6 @@ def write_png(path, picture):
     file = b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
     pathlib.Path(path).write_bytes(file)
-
-
-def _unfilter(kind, line, above, step):
-    for i, byte in enumerate(line):
-        left = line[i - step] if i >= step else 0
-        up, corner = above[i], above[i - step] if i >= step else 0
-        if kind == 4:
-            estimate = left + up - corner
-            nearest = min((abs(estimate - left), 0, left), (abs(estimate - up), 1, up), (abs(estimate - corner), 2, corner))
-            line[i] = (byte + nearest[2]) & 255
-        else:
-            line[i] = (byte + (0, left, up, (left + up) // 2)[kind]) & 255
-
-
-def read_png(path):
-    """Without palette and interlacing, which the program does not write."""
-    file, at, data = pathlib.Path(path).read_bytes(), 8, b""
-    while at < len(file):
-        length, kind = struct.unpack(">I4s", file[at:at + 8])
-        body = file[at + 8:at + 8 + length]
-        if kind == b"IHDR":
-            width, height, bits, colour = struct.unpack(">IIBB", body[:10])
-        data += body if kind == b"IDAT" else b""
-        at += length + 12
-    data, channels = zlib.decompress(data), CHANNELS[colour]
-    step = channels * bits // 8
-    row, above, samples = width * step, bytearray(width * step), []
-    for y in range(height):
-        line = bytearray(data[y * (row + 1) + 1:(y + 1) * (row + 1)])
-        _unfilter(data[y * (row + 1)], line, above, step)
-        samples += struct.unpack(f">{width * channels}{'H' if bits == 16 else 'B'}", line)
-        above = line
-    return Picture(width, height, channels, bits, samples)
 
 
 def write_safetensors(path, tensors, metadata=None):
