@@ -53,6 +53,14 @@ const char *describe(Kind kind) {
   return "";
 }
 
+Value call_of(std::size_t global, Value arguments) {
+  return {Kind::call, (uint64_t{global} << kIndexBits) | arguments.payload()};
+}
+
+const Node &Tree::arguments(Value value) const {
+  return nodes[static_cast<std::size_t>(value.payload() & ((uint64_t{1} << kIndexBits) - 1))];
+}
+
 std::string_view Tree::text(Value value) const {
   const uint64_t mask = (uint64_t{1} << kLengthBits) - 1;
   return {reinterpret_cast<const char *>(bytes.data()) + (value.payload() >> kLengthBits),

@@ -53,6 +53,9 @@ const char *describe(Kind kind);
 // A place in the pickle's bytes: the offset above, this many bits of length below. Both are below 2^27.
 inline constexpr unsigned kLengthBits = 28;
 
+// A call has the index of its arguments in this many bits, the function above.
+inline constexpr unsigned kIndexBits = 32;
+
 // Eight bytes: the kind, and a number, a place in the pickle's bytes or the index of a node.
 class Value {
  public:
@@ -70,11 +73,11 @@ class Value {
 };
 static_assert(sizeof(Value) == 8);
 
-// Of a tuple, list, set, dictionary (keys and values in turn) or call.
-struct Node {
-  std::vector<Value> items;
-  std::size_t global = 0;  // of a call: what is called
-};
+// The items of a tuple, list, set or dictionary (keys and values in turn).
+using Node = std::vector<Value>;
+
+// A call of a function that makes a tensor: the number of the function, and the tuple of its arguments.
+Value call_of(std::size_t global, Value arguments);
 
 struct Tree {
   std::span<const std::byte> bytes;
@@ -86,7 +89,11 @@ struct Tree {
 
   // Of text, bytes and long integers.
   std::string_view text(Value value) const;
-  const std::vector<Value> &items(Value value) const { return nodes[value.index()].items; }
+  // Of a container.
+  const Node &items(Value value) const { return nodes[value.index()]; }
+  // Of a call.
+  std::size_t called(Value value) const { return static_cast<std::size_t>(value.payload() >> kIndexBits); }
+  const Node &arguments(Value value) const;
 };
 
 // Where the pickle that begins at `begin` ends, one past its STOP; none when the bytes end before. Throws

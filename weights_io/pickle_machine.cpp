@@ -163,7 +163,7 @@ class Machine : private State {
       case Role::plain:
         return push({Kind::opaque, function.payload()});
       default:
-        return push_node(Kind::call, tree_.items(arguments), function.index());
+        return push(call_of(function.index(), arguments));
     }
   }
 

@@ -13,8 +13,11 @@ namespace {
 
 constexpr std::size_t kMaxMarks = 1'000;
 constexpr std::size_t kMaxMemo = 4'000'000;
-constexpr uint64_t kNodeBytes = 80;  // a node with its part of the deque and the allocation of its items
-constexpr uint64_t kItemBytes = 24;  // a vector that grows lies in memory twice, one of them up to twice too large
+// What a value takes: in the stack, a vector that lies in memory twice while it grows; added to a list, which may be
+// twice too large; in the memo, a deque; in a container made at once. Containers bring their own vector, which
+// allocates.
+constexpr uint64_t kStackBytes = 24, kAddedBytes = 16, kMemoBytes = 9, kItemBytes = 8;
+constexpr uint64_t kNodeBytes = sizeof(Node) + 1, kAllocationBytes = 24;
 
 }  // namespace
 
@@ -38,7 +41,7 @@ void State::need(std::size_t count) const {
 
 void State::push(Value value) {
   if (stack_.size() == highest_) {
-    budget_.take(kItemBytes);
+    budget_.take(kStackBytes);
     ++highest_;
   }
   stack_.push_back(value);
@@ -75,20 +78,20 @@ std::vector<Value> State::pop_to_mark() {
   return values;
 }
 
-void State::push_node(Kind kind, std::vector<Value> items, std::size_t global) {
-  budget_.take(kNodeBytes + kItemBytes * items.size());
-  tree_.nodes.push_back({std::move(items), global});
+void State::push_node(Kind kind, std::vector<Value> items) {
+  budget_.take(kNodeBytes + (items.empty() ? 0 : kAllocationBytes + kItemBytes * items.size()));
+  tree_.nodes.push_back(std::move(items));
   push({kind, tree_.nodes.size() - 1});
 }
 
 void State::add_items(Value container, const std::vector<Value> &values) {
-  budget_.take(kItemBytes * values.size());
-  std::vector<Value> &items = tree_.nodes[container.index()].items;
+  Node &items = tree_.nodes[container.index()];
+  budget_.take((items.empty() ? kAllocationBytes : 0) + kAddedBytes * values.size());
   items.insert(items.end(), values.begin(), values.end());
 }
 
 void State::push_storage(Value id) {
-  budget_.take(kItemBytes);
+  budget_.take(kAddedBytes);
   tree_.storages.push_back(id);
   push({Kind::storage, tree_.storages.size() - 1});
 }
@@ -98,7 +101,7 @@ void State::put(uint64_t index) {
   if (index >= kMaxMemo) fail(fmt::format("memo {}, at most {} are kept", index, kMaxMemo));
   const auto place = static_cast<std::size_t>(index);
   if (place >= memo_.size()) {
-    budget_.take(kItemBytes * (place + 1 - memo_.size()));
+    budget_.take(kMemoBytes * (place + 1 - memo_.size()));
     memo_.resize(place + 1);
   }
   memoized_ += memo_[place].kind() == Kind::unset;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,7 +40,7 @@ class State {
   std::size_t stack_size() const { return stack_.size(); }
   std::size_t marks() const { return marks_.size(); }
 
-  void push_node(Kind kind, std::vector<Value> items, std::size_t global = 0);
+  void push_node(Kind kind, std::vector<Value> items);
   void add_items(Value container, const std::vector<Value> &values);
   void push_storage(Value id);
 
@@ -56,7 +57,7 @@ class State {
   std::vector<Value> stack_;
   std::size_t highest_ = 0;         // that the stack ever was
   std::vector<std::size_t> marks_;  // heights of the stack
-  std::vector<Value> memo_;
+  std::deque<Value> memo_;
   std::size_t memoized_ = 0;
 };
 

@@ -23,7 +23,7 @@ using pickle::Kind;
 using pickle::Value;
 
 constexpr uint64_t kMebibyte = uint64_t{1} << 20;
-constexpr uint64_t kBudgetBytes = 20 * kMebibyte;
+constexpr uint64_t kBudgetBytes = 24 * kMebibyte;
 // Beyond the size of the file: what views of one storage may take when each is made dense, ...
 constexpr uint64_t kDistinctBytes = 24 * kMebibyte;
 // ... and how often all of them may be there under further names.

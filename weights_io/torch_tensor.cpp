@@ -108,9 +108,9 @@ TorchTensor TorchTensorReader::tensor(Value value, std::string_view name) {
 TorchTensor TorchTensorReader::wrapped(Value value, int depth) {
   if (value.kind() != Kind::call) fail_tensor(fmt::format("made of {}", pickle::describe(value.kind())));
   if (depth > kMaxWraps) fail_tensor("a parameter of a parameter of a parameter");
-  const Global global = global_of(tree_.nodes[value.index()].global);
+  const Global global = global_of(tree_.called(value));
   if (global.role == Role::unread_tensor) return {{}, global.what};
-  return called(global.role, tree_.items(value), depth);
+  return called(global.role, tree_.arguments(value), depth);
 }
 
 TorchTensor TorchTensorReader::called(Role role, const std::vector<Value> &arguments, int depth) {

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <new>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -19,9 +21,9 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kMaxEntries = 200'000;
+constexpr std::size_t kMaxEntries = 110'000;
 constexpr std::size_t kMaxNameBytes = 1'000;
-constexpr std::size_t kWindow = 1 << 14;
+constexpr std::size_t kWindow = 1 << 10;
 constexpr std::size_t kLocalHeader = 30;  // without name and extra field
 constexpr uLong kEncrypted = 1 | 1 << 6 | 1 << 13;
 constexpr uLong kFileType = 0170000, kLink = 0120000;
@@ -134,6 +136,7 @@ class Archive {
 
   void checked(int answer, const std::string &reason) const {
     rethrow();
+    if (answer == UNZ_INTERNALERROR) throw std::bad_alloc();  // all that it stands for
     if (answer != UNZ_OK) fail(reason);
   }
 
@@ -172,9 +175,8 @@ class Archive {
   // Where the bytes begin; minizip compares the header that stands before them with the directory.
   uint64_t data_of(const std::string &name) {
     int method = 0, level = 0;
-    const int answer = ::unzOpenCurrentFile2(file_.get(), &method, &level, 1);
-    rethrow();
-    if (answer != UNZ_OK) fail(name, "does not agree with the header before its bytes");
+    checked(::unzOpenCurrentFile2(file_.get(), &method, &level, 1),
+            fmt::format("entry {} does not agree with the header before its bytes", in_quotes(name)));
     const uint64_t begin = ::unzGetCurrentFileZStreamPos64(file_.get());
     ::unzCloseCurrentFile(file_.get());
     return begin;

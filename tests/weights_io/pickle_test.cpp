@@ -199,7 +199,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"contains itself", pickled("]q" + op(0) + "h" + op(0) + "a"), "a container that contains itself"},
         {"contains itself through a dictionary", pickled("}q" + op(0) + "Nh" + op(0) + op(0x85) + "s"),
          "contains itself"},
-        {"empty tuples by the million", pickled(repeated(")", 400'000)), "far more memory than its size"},
+        {"empty tuples by the million", pickled(repeated(")", 1'000'000)), "far more memory than its size"},
         {"a stack of millions", pickled(repeated("N", 1'500'000)), "far more memory than its size"},
         {"a string as the object", pickled(text("x")), "its pickle holds a string, and no tensors"},
         {"a number as the object", pickled("K\1"), "its pickle holds a number, and no tensors"},
