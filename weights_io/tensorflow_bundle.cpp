@@ -181,7 +181,8 @@ class TensorFlowBundle final : public Checkpoint {
 }  // namespace
 
 std::unique_ptr<Checkpoint> open_tensorflow_bundle(SourcePointer index, const fs::path &index_path) {
-  return std::make_unique<TensorFlowBundle>(*index, index_path);
+  const SourcePointer source = std::move(index);  // read once, and let go of here
+  return std::make_unique<TensorFlowBundle>(*source, index_path);
 }
 
 }  // namespace sluice

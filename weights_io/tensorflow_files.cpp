@@ -74,13 +74,13 @@ fs::path file_to_open(const fs::path &path) {
   const std::string text = path.string();
   const std::string prefix = prefix_of_data_file(text);
   if (!prefix.empty()) {
-    const fs::path index = prefix + std::string(kIndex);
+    fs::path index = prefix + std::string(kIndex);
     if (is_file(index)) return index;
     throw Error(ErrorCode::not_found, fmt::format("{}: not there; without this index the data file {} cannot be read",
                                                   index.string(), in_quotes(path.filename().string())));
   }
   if (!is_file(path)) {
-    const fs::path index = text + std::string(kIndex);
+    fs::path index = text + std::string(kIndex);
     return is_file(index) ? index : path;
   }
   if (path.extension() == ".meta") refuse_graph(path);

@@ -80,7 +80,6 @@ void expect_bounded(const std::string &index, std::size_t entries) {
   EXPECT_EQ(checkpoint->tensors().size() + checkpoint->others().size(), entries);
   EXPECT_LE(peak - before, index.size() + index.size() / 10 + (std::size_t{32} << 20));
   ::testing::Test::RecordProperty("peak", std::to_string(peak - before));
-  std::printf("index of %zu bytes, peak %zu\n", index.size(), peak - before);
 }
 
 TEST(TensorFlowMemory, TheLargestNamesAndShapesStayWithinBounds) {
