@@ -23,6 +23,9 @@ namespace {
 
 constexpr std::size_t kMaxEntries = 110'000;
 constexpr std::size_t kMaxNameBytes = 1'000;
+// The sizes and offsets of ZIP64 lie in extra fields, which Debian's minizip leaves alone. No file below 4 GiB has
+// them.
+constexpr uint64_t kZip64 = 0xffffffff;
 constexpr std::size_t kWindow = 1 << 10;
 constexpr std::size_t kLocalHeader = 30;  // without name and extra field
 constexpr uLong kEncrypted = 1 | 1 << 6 | 1 << 13;
@@ -95,6 +98,7 @@ zlib_filefunc64_def functions_of(Reader &from) {
 class Archive {
  public:
   explicit Archive(ByteSource &source) : source_(source), from_(source), file_(nullptr, ::unzClose) {
+    if (source.size() >= kZip64) fail("archives of 4 GiB and more are not read");
     zlib_filefunc64_def functions = functions_of(from_);
     file_.reset(::unzOpen2_64("", &functions));
     rethrow();
@@ -151,6 +155,9 @@ class Archive {
     check_name(name);
     if ((info.flag & kEncrypted) != 0) fail(name, "is encrypted");
     if (((info.external_fa >> 16) & kFileType) == kLink) fail(name, "is a link");
+    if (info.compressed_size == kZip64 || info.uncompressed_size == kZip64) {
+      fail(name, "has the sizes of a ZIP64 archive, in a file that is none");
+    }
     const bool compressed = info.compression_method != 0;
     if (!compressed && info.compressed_size != info.uncompressed_size) {
       fail(name, fmt::format("is stored, yet {} bytes are to give {}", info.compressed_size, info.uncompressed_size));

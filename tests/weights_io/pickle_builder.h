@@ -99,6 +99,8 @@ struct Member {
   int64_t crc = -1;             // the same
   int64_t offset = -1;          // of its header
   std::string local_name = {};  // in the header before the data, where it differs
+  std::string extra = {};       // in the directory
+  int64_t packed_size = -1;     // in both, where it differs from the data
 };
 
 inline std::string zip_header(const Member &member, bool is_local, uint32_t offset) {
@@ -106,14 +108,17 @@ inline std::string zip_header(const Member &member, bool is_local, uint32_t offs
                                    : static_cast<uint32_t>(::crc32_z(
                                          0, reinterpret_cast<const Bytef *>(member.data.data()), member.data.size()));
   const auto size = static_cast<uint32_t>(member.size >= 0 ? member.size : static_cast<int64_t>(member.data.size()));
+  const auto packed =
+      static_cast<uint32_t>(member.packed_size >= 0 ? member.packed_size : static_cast<int64_t>(member.data.size()));
   const std::string &name = is_local && !member.local_name.empty() ? member.local_name : member.name;
   std::string bytes = is_local ? "PK\x03\x04" : "PK\x01\x02" + little_endian<uint16_t>(20);
   bytes += little_endian<uint16_t>(20) + little_endian(member.flags) + little_endian(member.method);
-  bytes += little_endian<uint32_t>(0) + little_endian(crc) + little_endian(static_cast<uint32_t>(member.data.size()));
-  bytes += little_endian(size) + little_endian(static_cast<uint16_t>(name.size())) + little_endian<uint16_t>(0);
+  bytes += little_endian<uint32_t>(0) + little_endian(crc) + little_endian(packed);
+  bytes += little_endian(size) + little_endian(static_cast<uint16_t>(name.size()));
+  bytes += little_endian(static_cast<uint16_t>(is_local ? 0 : member.extra.size()));
   if (is_local) return bytes + name;
   bytes += repeated(little_endian<uint16_t>(0), 3) + little_endian(member.attributes);
-  return bytes + little_endian(offset) + name;
+  return bytes + little_endian(offset) + name + member.extra;
 }
 
 inline std::string zip_of(const std::vector<Member> &members, int64_t claimed_entries = -1) {

@@ -235,6 +235,17 @@ TEST_P(DamagedContainer, IsRefused) {
 
 const std::string kPickle = pickled(dictionary({{text("w"), tensor(storage("ByteStorage", "0", 4), 0, {4}, {1})}}));
 
+// Sizes of ZIP64, which the directory holds in an extra field; the fields for 32 bits say so.
+Member zip64(uint64_t size, uint64_t packed_size) {
+  Member member = {"net/data/0", counting(4), 0, 0, 0, 0xffffffff};
+  member.packed_size = 0xffffffff;
+  member.extra =
+      little_endian<uint16_t>(1) + little_endian<uint16_t>(16) + little_endian(size) + little_endian(packed_size);
+  return member;
+}
+
+const std::string kZip64Refusal = "entry 'net/data/0' has the sizes of a ZIP64 archive, in a file that is none";
+
 // The usual archive, with one member changed or added.
 std::string with(const Member &member) {
   std::vector<Member> members = members_of(kPickle, {{"0", counting(4)}});
@@ -289,7 +300,10 @@ INSTANTIATE_TEST_SUITE_P(
         {"bzip2", with({"net/data/0", counting(4), 0, 12}), "compressed"},
         {"lying size", with({"net/data/0", counting(4), 0, 0, 0, 1 << 30}),
          "is stored, yet 4 bytes are to give 1073741824"},
-        {"zip64 size missing", with({"net/data/0", counting(4), 0, 0, 0, 0xffffffff}), "is stored, yet 4 bytes"},
+        {"zip64 size missing", with({"net/data/0", counting(4), 0, 0, 0, 0xffffffff}), kZip64Refusal},
+        {"zip64 sizes beyond the end", with(zip64(uint64_t{1} << 40, uint64_t{1} << 40)), kZip64Refusal},
+        {"zip64 sizes that differ", with(zip64(4, uint64_t{1} << 62)), kZip64Refusal},
+        {"zip64 sizes near 2^64", with(zip64(~uint64_t{0} - 2, ~uint64_t{0} - 2)), kZip64Refusal},
         {"other name before the data", with({"net/data/0", counting(4), 0, 0, 0, -1, -1, -1, "net/data/123"}),
          "does not agree with the header before its bytes"},
         {"overlapping", with({"net/data/1", counting(4), 0, 0, 0, -1, -1, 0}),
