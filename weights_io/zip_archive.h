@@ -18,7 +18,7 @@ struct ZipEntry {
 
 // The entries by name, without folders. Throws Error(bad_file) for whatever no writer of checkpoints makes: names that
 // are absolute, climb with '..' or are there twice, links, encryption, entries that overlap or leave the file, sizes
-// that contradict each other, bytes before the first entry.
+// that contradict each other, bytes before the first entry, archives of 4 GiB and more.
 std::map<std::string, ZipEntry> read_zip(ByteSource &source);
 
 }  // namespace sluice
