@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <exception>
 #include <limits>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -152,17 +153,17 @@ struct Output {
 void *open_output(void *opaque, const void *, int) { return opaque; }
 uLong read_output(void *, void *, void *, uLong) { return 0; }
 int close_output(void *, void *) { return 0; }
-int error_of_output(void *, void *stream) { return static_cast<Output *>(stream)->problem ? 1 : 0; }
+int error_of_output(void *, void *) { return 0; }
 ZPOS64_T tell_output(void *, void *stream) { return static_cast<Output *>(stream)->position; }
 
+// Says that it wrote even where it could not: a minizip that learns of a failure loses memory (the header of an entry).
+// check() looks for the problem after each call.
 uLong write_output(void *, void *stream, const void *bytes, uLong size) {
   Output &output = *static_cast<Output *>(stream);
-  if (output.problem) return 0;
   try {
-    output.file.write_at(output.position, {static_cast<const std::byte *>(bytes), size});
+    if (!output.problem) output.file.write_at(output.position, {static_cast<const std::byte *>(bytes), size});
   } catch (...) {
     output.problem = std::current_exception();
-    return 0;
   }
   output.position += size;
   output.end = std::max(output.end, output.position);
@@ -227,6 +228,7 @@ class ZipWriter {
   void check(int status) {
     if (output_.problem) std::rethrow_exception(output_.problem);
     if (status == ZIP_OK) return;
+    if (status == ZIP_INTERNALERROR) throw std::bad_alloc();  // its only reason in these calls
     throw Error(ErrorCode::input_failed, fmt::format("{}: cannot write the file: minizip's error {}", name_, status));
   }
 
