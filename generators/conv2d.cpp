@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution over a picture (cross-correlation, as every framework has it), with norm and activation.
-#include "convolution.h"
+#include "winograd.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -14,6 +14,7 @@ struct Conv2d : sluice::LayerDefaults {
   static constexpr const char *kUpdateWhen = sluice::kPowerStep;
   GeneratorParam<std::string> reading{"reading", "plain"};
   GeneratorParam<std::string> activation{"activation", "none+relu+leaky_relu"};
+  GeneratorParam<std::string> transform{"transform", "none"};
 
   std::vector<Port> inputs() const { return {sluice::tensor("input").padded().rows()}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output").rows()}; }
@@ -25,10 +26,11 @@ struct Conv2d : sluice::LayerDefaults {
     return sluice::joined(sluice::spectral_norm_state("weight"), sluice::batch_norm_state());
   }
   std::vector<sluice::Attribute> attributes() const {
-    return sluice::convolution_attributes(sluice::activation_families());
+    return sluice::joined(sluice::convolution_attributes(sluice::activation_families()),
+                          sluice::winograd_attributes("weight", 32));
   }
   std::map<std::string, std::string> variants() const {
-    return {{"reading", reading.value()}, {"activation", activation.value()}};
+    return {{"reading", reading.value()}, {"activation", activation.value()}, {"transform", transform.value()}};
   }
 
   // The definition sees the weight over its spectral norm, and the norm as a scale and an offset of the sum.
@@ -52,9 +54,14 @@ struct Conv2d : sluice::LayerDefaults {
   Stages pack(Context &in) const {
     Stages stages;
     const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), panel("panel"), o("o"), row("row");
-    const Expr channel = (panel * 2 + half) * in.lanes + lane, last = in["weight"].extent.at("o") - 1;
-    stages.add("packed_weight")(lane, half, i, kx, ky, panel) =
-        select(channel <= last, in["normed_weight"](kx, ky, i, min(channel, last)), in.constant(0));
+    const Expr channels = in["weight"].extent.at("o"), last = channels - 1, first = panel * 2 * in.lanes;
+    const Expr start = is_winograd() ? sluice::winograd::first_channel(panel, channels, 2 * in.lanes) : first;
+    const Expr channel = start + half * in.lanes + lane;
+    const auto tap = [&](const Expr &across, const Expr &down) {
+      return in["normed_weight"](across, down, i, min(channel, last));
+    };
+    const Expr weight = is_winograd() ? sluice::winograd::transformed_weight(kx, ky, tap) : tap(kx, ky);
+    stages.add("packed_weight")(lane, half, i, kx, ky, panel) = select(channel <= last, weight, in.constant(0));
     stages.add("packed_bias")(o, row) = select(row == 0, in["norm_scale"](o), in["offset"](o));
     return stages;
   }
@@ -87,9 +94,13 @@ struct Conv2d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     if (port == "packed_weight") {
       const auto &weight = in["weight"].extent;
-      return {in.lanes,        2,
-              weight.at("i"),  weight.at("kx"),
-              weight.at("ky"), (weight.at("o") + 2 * in.lanes - 1) / (2 * in.lanes)};
+      const Expr points = sluice::winograd::kPoints;
+      return {in.lanes,
+              2,
+              weight.at("i"),
+              is_winograd() ? points : weight.at("kx"),
+              is_winograd() ? points : weight.at("ky"),
+              (weight.at("o") + 2 * in.lanes - 1) / (2 * in.lanes)};
     }
     if (port == "packed_bias") return {in["weight"].extent.at("o"), 2};
     return reader(in).extents(in, in["offset"].extent.at("o"));
@@ -97,6 +108,7 @@ struct Conv2d : sluice::LayerDefaults {
 
   Stages define(Context &in) const {
     Stages stages;
+    if (is_winograd() && !in.backward) return define_winograd(in);
     const Var c("c"), x("x"), y("y"), n("n");
     const auto &weight = in["normed_weight"].extent;
     const RDom r(0, in["input"].extent.at("c"), 0, weight.at("kx"), 0, weight.at("ky"));  // i, kx, ky
@@ -111,7 +123,20 @@ struct Conv2d : sluice::LayerDefaults {
   }
 
  private:
+  bool is_winograd() const { return transform.value() == "winograd"; }
+
+  Stages define_winograd(const Context &in) const {
+    Stages stages;
+    const sluice::ConvolutionInput input = reader(in);
+    sluice::winograd::Convolution convolution(in, input.across(), input.down(), in["offset"].extent.at("o"), 1);
+    convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
+      return sluice::activate(activation, sums[0] * in["norm_scale"](c) + in["offset"](c), in);
+    });
+    return stages;
+  }
+
   sluice::ConvolutionInput reader(const Context &in) const {
+    if (is_winograd()) return {in, reading, 3, 3};
     const auto &weight = in["normed_weight"].extent;
     return {in, reading, weight.at("kx"), weight.at("ky")};
   }

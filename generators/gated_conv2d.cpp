@@ -2,7 +2,7 @@
 // Gated convolution: two convolutions over the same input, one pass; the norm comes after the gate.
 // Source: Yu et al., Free-Form Image Inpainting with Gated Convolution (arXiv 1806.03589), section 3.1;
 // JiahuiYu/generative_inpainting: inpaint_ops.py; avalonstrel/GatedConvolution_pytorch: models/networks.py (norms).
-#include "convolution.h"
+#include "winograd.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -18,6 +18,7 @@ struct GatedConv2d : sluice::LayerDefaults {
   static constexpr const char *kUpdateWhen = sluice::kPowerStep;
   GeneratorParam<std::string> reading{"reading", "plain"};
   GeneratorParam<std::string> activation{"activation", "none+relu+leaky_relu"};
+  GeneratorParam<std::string> transform{"transform", "none"};
 
   std::vector<Port> inputs() const { return {sluice::tensor("input").padded().rows()}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output").rows()}; }
@@ -33,11 +34,12 @@ struct GatedConv2d : sluice::LayerDefaults {
   }
   std::vector<sluice::Attribute> attributes() const {
     auto all = sluice::convolution_attributes({"none+relu+leaky_relu", "elu", "tanh"});
+    all = sluice::joined(all, sluice::winograd_attributes("feature_weight", 16));
     all.push_back({"gate_activation", sluice::Attribute::Kind::variant, "sigmoid", {}, {}, {"sigmoid"}});
     return all;
   }
   std::map<std::string, std::string> variants() const {
-    return {{"reading", reading.value()}, {"activation", activation.value()}};
+    return {{"reading", reading.value()}, {"activation", activation.value()}, {"transform", transform.value()}};
   }
 
   // Panels of `lanes` output channels, feature and gate side by side, so that a tap of one input channel is two loads.
@@ -55,10 +57,14 @@ struct GatedConv2d : sluice::LayerDefaults {
   Stages pack(Context &in) const {
     Stages stages;
     const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), panel("panel"), o("o"), row("row");
-    const Expr channel = panel * in.lanes + lane;
-    const Expr inside = channel < in["feature_weight"].extent.at("o"), last = in["feature_weight"].extent.at("o") - 1;
-    const Expr weight = select(half == 0, in["normed_feature_weight"](kx, ky, i, min(channel, last)),
-                               in["normed_gate_weight"](kx, ky, i, min(channel, last)));
+    const Expr channels = in["feature_weight"].extent.at("o"), last = channels - 1;
+    const Expr first = is_winograd() ? sluice::winograd::first_channel(panel, channels, in.lanes) : panel * in.lanes;
+    const Expr channel = first + lane, inside = channel < channels;
+    const auto tap = [&](const Expr &across, const Expr &down) {
+      return select(half == 0, in["normed_feature_weight"](across, down, i, min(channel, last)),
+                    in["normed_gate_weight"](across, down, i, min(channel, last)));
+    };
+    const Expr weight = is_winograd() ? sluice::winograd::transformed_weight(kx, ky, tap) : tap(kx, ky);
     stages.add("packed_weight")(lane, half, i, kx, ky, panel) = select(inside, weight, in.constant(0));
     stages.add("packed_bias")(o, row) = select(row == 0, in["feature_bias"](o), row == 1, in["gate_bias"](o), row == 2,
                                                in["norm_scale"](o), in["norm_shift"](o));
@@ -97,8 +103,13 @@ struct GatedConv2d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     if (port == "packed_weight") {
       const auto &weight = in["feature_weight"].extent;
-      return {
-          in.lanes, 2, weight.at("i"), weight.at("kx"), weight.at("ky"), (weight.at("o") + in.lanes - 1) / in.lanes};
+      const Expr points = sluice::winograd::kPoints;
+      return {in.lanes,
+              2,
+              weight.at("i"),
+              is_winograd() ? points : weight.at("kx"),
+              is_winograd() ? points : weight.at("ky"),
+              (weight.at("o") + in.lanes - 1) / in.lanes};
     }
     if (port == "packed_bias") return {in["feature_weight"].extent.at("o"), 4};
     return reader(in).extents(in, in["feature_bias"].extent.at("o"));
@@ -106,6 +117,7 @@ struct GatedConv2d : sluice::LayerDefaults {
 
   Stages define(Context &in) const {
     Stages stages;
+    if (is_winograd() && !in.backward) return define_winograd(in);
     const Var c("c"), x("x"), y("y"), n("n");
     const auto &weight = in["normed_feature_weight"].extent;
     const RDom r(0, in["input"].extent.at("c"), 0, weight.at("kx"), 0, weight.at("ky"));  // i, kx, ky
@@ -119,13 +131,31 @@ struct GatedConv2d : sluice::LayerDefaults {
     Func &feature = stages.add("feature"), &gate = stages.add("gate");
     feature(c, x, y, n) = sum(c, x, y, n)[0] + in["feature_bias"](c);
     gate(c, x, y, n) = sum(c, x, y, n)[1] + in["gate_bias"](c);
-    const Expr gated = sluice::activate(activation, feature(c, x, y, n), in) * sluice::sigmoid(gate(c, x, y, n));
-    stages.add("output")(c, x, y, n) = gated * in["norm_scale"](c) + in["norm_shift"](c);
+    stages.add("output")(c, x, y, n) = rest(in, c, feature(c, x, y, n), gate(c, x, y, n));
     return stages;
   }
 
  private:
+  bool is_winograd() const { return transform.value() == "winograd"; }
+
+  // What is done to the two sums of a pixel.
+  Expr rest(const Context &in, const Expr &c, const Expr &feature, const Expr &gate) const {
+    const Expr gated = sluice::activate(activation, feature, in) * sluice::sigmoid(gate);
+    return gated * in["norm_scale"](c) + in["norm_shift"](c);
+  }
+
+  Stages define_winograd(const Context &in) const {
+    Stages stages;
+    const sluice::ConvolutionInput input = reader(in);
+    sluice::winograd::Convolution convolution(in, input.across(), input.down(), in["feature_bias"].extent.at("o"), 2);
+    convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
+      return rest(in, c, sums[0] + in["feature_bias"](c), sums[1] + in["gate_bias"](c));
+    });
+    return stages;
+  }
+
   sluice::ConvolutionInput reader(const Context &in) const {
+    if (is_winograd()) return {in, reading, 3, 3};
     const auto &weight = in["normed_feature_weight"].extent;
     return {in, reading, weight.at("kx"), weight.at("ky")};
   }

@@ -167,6 +167,7 @@ struct Plan {
   std::map<std::string, std::string> variants;  // the variant attributes this kernel is built for
   std::map<std::string, int> tuning;            // schedules/<device>/<layer>.params, for this target and direction
   std::map<std::string, Halide::Expr> scalars;  // run-time arguments
+  std::map<std::string, Halide::Expr> extents;  // of the inputs' axes, "input.c"
   Halide::Target target;
 
   int lanes() const { return target.natural_vector_size<float>(); }

@@ -97,6 +97,9 @@ class LayerGenerator : public Halide::Generator<Self> {
     for (const Port &port : ports) context_.add(port.name, make_operand(port, *inputs_[port.name], zero_outside_all));
     Plan plan;
     for (const auto &[name, input] : integers_) plan.scalars[name] = *input;
+    for (const Port &port : ports) {
+      for (const auto &[axis, extent] : context_[port.name].extent) plan.extents[port.name + "." + axis] = extent;
+    }
     plan.target = this->get_target();
     plan.variants = layer.variants();
     return plan;

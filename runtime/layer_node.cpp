@@ -205,6 +205,11 @@ StateUpdate LayerNode::updates_state() const {
 }
 
 bool LayerNode::holds_one(const std::string &condition) const {
+  if (const size_t least = condition.find(">="); least != std::string::npos) {
+    const auto number = values_.find(condition.substr(0, least));
+    return number != values_.end() &&
+           as_integer(number->second).value_or(0) >= as_integer(condition.substr(least + 2)).value_or(0);
+  }
   const size_t equals = condition.find('=');
   const bool negated = condition[equals - 1] == '!';
   const std::string name = condition.substr(0, negated ? equals - 1 : equals);
@@ -293,7 +298,11 @@ void LayerNode::infer_from(const TensorMap &weights) {
       const int64_t times = of_group ? groups() : 1, parts = factor.value_or(1);
       if (plain && values_.count(name) == 0 && (*extents)[d] % parts == 0)
         values_[name] = std::to_string((*extents)[d] / parts * times);
+      values_[port->name + "." + port->axes[d].name] = std::to_string((*extents)[d]);
     }
+  }
+  for (const SchemaAttribute &attribute : schema_->attributes) {
+    if (attribute.kind == AttributeKind::derived) derive(attribute);
   }
 }
 

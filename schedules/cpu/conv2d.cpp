@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU schedule of generators/conv2d.cpp: two vectors of output channels for a tile of pixels.
+// CPU schedule of generators/conv2d.cpp: two vectors of output channels for a tile of pixels, or of transformed tiles.
 #include "schedules/cpu/convolution.h"
+#include "schedules/cpu/winograd.h"
 
-SLUICE_SCHEDULE(cpu, conv2d, forward) { sluice::tile_convolution(plan, 2 * plan.lanes()); }
+SLUICE_SCHEDULE(cpu, conv2d, forward) {
+  if (plan.variants.at("transform") == "winograd") return sluice::schedule_winograd(plan);
+  sluice::tile_convolution(plan, 2 * plan.lanes());
+}
 SLUICE_SCHEDULE(cpu, conv2d, backward) { sluice::store_every_stage(plan); }

@@ -18,7 +18,8 @@ struct Conv2d {
 Array<double> bound(const Attributes &a, const Operands<double> &in) {
   if (a.word("norm", "none") != "none" || a.word("spectral_norm", "none") != "none")
     return relative_bound(Conv2d::value(a, in), spectral_condition(a, in, "weight"));
-  Array<double> allowed = convolution_bound(a, in.at("input"), in.at("weight"), in.at("bias"));
+  const bool winograd = is_winograd(a, in.at("weight"), 32);
+  Array<double> allowed = convolution_bound(a, in.at("input"), in.at("weight"), in.at("bias"), winograd);
   if (a.word("activation", "none") == "none") return allowed;
   for (double &v : allowed.values) v += 6 * kUnit;
   return allowed;
@@ -30,6 +31,10 @@ const RegisterLayerCases registered(
         {"", "k1", "kernel=1 channels=10", {{2, 7, 9, 11}}, true},
         {"", "k3_same", "kernel=3 channels=9 padding=same", {{2, 6, 12, 11}}, true},
         {"", "k3_wide", "kernel=3 channels=40 padding=same", {{1, 17, 7, 33}}, true},
+        {"", "winograd", "kernel=3 channels=64 padding=same", {{1, 32, 13, 18}}},
+        {"", "winograd_tail", "kernel=3 channels=37 padding=2,0,1,3 activation=relu", {{2, 17, 9, 31}}},
+        {"", "winograd_dilation", "kernel=3 channels=40 dilation=3,2 padding=same activation=elu", {{2, 24, 11, 12}}},
+        {"", "winograd_norm", "kernel=3 channels=32 padding=same norm=batch_eval spectral_norm=eval", {{1, 16, 1, 2}}},
         {"", "k5_asymmetric", "kernel=5 channels=3 padding=2,0,1,3", {{1, 4, 9, 10}}, true},
         {"", "k1x5", "kernel=1,5 channels=6 padding=0,0,2,2", {{1, 5, 6, 9}}, true},
         {"", "k4_even", "kernel=4 channels=5 padding=1", {{1, 3, 9, 8}}, true},

@@ -171,13 +171,44 @@ inline Array<double> magnitudes(Array<double> array) {
   return array;
 }
 
-// 8 units of 2^-24 * sum of magnitudes, plus an ulp.
+// As the attribute `transform` of the convolution layers says.
+inline bool is_winograd(const Attributes &a, const Array<double> &weight, int64_t channels) {
+  bool fits = a.word("algorithm", "fastest") == "fastest" && a.word("padding_mode", "zeros") == "zeros" &&
+              a.real("upsample", 1) == 1 && weight.shape[0] >= channels && weight.shape[1] >= 16;
+  for (size_t axis = 0; axis < 2; axis++)
+    fits = fits && weight.shape[2 + axis] == 3 && a.integer("stride", 1, axis) == 1;
+  return fits;
+}
+
+// The largest value within three results, a tile of Winograd's less one, along x and y.
+inline Array<double> largest_of_tile(const Attributes &a, const Array<double> &values) {
+  Array<double> result = values;
+  const auto &s = values.shape;
+  for (int64_t plane = 0; plane < s[0] * s[1]; plane++) {
+    for (int64_t y = 0; y < s[2]; y++) {
+      for (int64_t x = 0; x < s[3]; x++) {
+        double &largest = result.values[static_cast<size_t>((plane * s[2] + y) * s[3] + x)];
+        for (int64_t k = 0; k < 49; k++) {
+          const int64_t v = y + (k / 7 - 3) * a.integer("dilation", 1, 0),
+                        u = x + (k % 7 - 3) * a.integer("dilation", 1, 1);
+          if (v < 0 || u < 0 || v >= s[2] || u >= s[3]) continue;
+          largest = std::max(largest, values.values[static_cast<size_t>((plane * s[2] + v) * s[3] + u)]);
+        }
+      }
+    }
+  }
+  return result;
+}
+
+// 8 units of 2^-24 * sum of magnitudes, plus an ulp. Winograd's sums: 24 units, and the errors of a tile are those of
+// its largest sum: a result at the border has few taps, but shares its products with others.
 inline Array<double> convolution_bound(const Attributes &a, const Array<double> &input, const Array<double> &weight,
-                                       const Array<double> &bias) {
+                                       const Array<double> &bias, bool winograd = false) {
   Array<double> bound = convolve(a, magnitudes(input), magnitudes(weight), magnitudes(bias));
+  if (winograd) bound = largest_of_tile(a, bound);
   const Array<double> value = convolve(a, input, weight, bias);
   for (size_t i = 0; i < bound.values.size(); i++)
-    bound.values[i] = 8 * kUnit * bound.values[i] + 2 * kUnit * std::fabs(value.values[i]);
+    bound.values[i] = (winograd ? 24 : 8) * kUnit * bound.values[i] + 2 * kUnit * std::fabs(value.values[i]);
   return bound;
 }
 

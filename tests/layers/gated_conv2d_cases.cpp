@@ -22,9 +22,11 @@ Array<double> bound(const Attributes &a, const Operands<double> &in) {
   if (a.word("norm", "none") != "none" || a.word("spectral_norm", "none") != "none")
     return relative_bound(GatedConv2d::value(a, in), std::max(spectral_condition(a, in, "feature_weight"),
                                                               spectral_condition(a, in, "gate_weight")));
+  const bool winograd = is_winograd(a, in.at("feature_weight"), 16);
   const Array<double> feature_error =
-      convolution_bound(a, in.at("input"), in.at("feature_weight"), in.at("feature_bias"));
-  const Array<double> gate_error = convolution_bound(a, in.at("input"), in.at("gate_weight"), in.at("gate_bias"));
+      convolution_bound(a, in.at("input"), in.at("feature_weight"), in.at("feature_bias"), winograd);
+  const Array<double> gate_error =
+      convolution_bound(a, in.at("input"), in.at("gate_weight"), in.at("gate_bias"), winograd);
   const Array<double> feature = convolve(a, in.at("input"), in.at("feature_weight"), in.at("feature_bias"));
   const Array<double> gate = convolve(a, in.at("input"), in.at("gate_weight"), in.at("gate_bias"));
   return gated_bound(a, feature, gate, feature_error, gate_error);
@@ -61,6 +63,18 @@ const RegisterLayerCases registered(
          "norm_spectral",
          "kernel=3 channels=9 upsample=2 padding=1 norm=batch_eval spectral_norm=eval activation=elu",
          {{1, 5, 5, 4}},
+         false},
+        {"", "winograd", "kernel=3 channels=48 padding=same activation=elu", {{2, 32, 13, 18}}, false},
+        {"", "winograd_tail", "kernel=3 channels=24 padding=same activation=tanh", {{1, 24, 9, 31}}, false},
+        {"",
+         "winograd_dilation",
+         "kernel=3 channels=19 dilation=3,2 padding=1,4,0,2 activation=leaky_relu",
+         {{2, 17, 11, 12}},
+         false},
+        {"",
+         "winograd_norm",
+         "kernel=3 channels=16 padding=same norm=batch_eval activation=elu",
+         {{1, 16, 1, 2}},
          false},
         {"", "open_relu", "kernel=3 channels=20 padding=same activation=relu", {{1, 9, 10, 13}}, true, kOpen, {}},
         {"", "open_none_k5", "kernel=5 channels=8 padding=2", {{1, 9, 10, 13}}, true, kOpen, {}},

@@ -51,6 +51,13 @@ Array<double> DoubleTensor::read(const std::vector<int64_t> &shape, bool tensor)
   return array;
 }
 
+// Winograd's transforms round whole numbers.
+static std::string only_direct_sums_are_exact(const LayerCase &one, const LayerSchema &schema) {
+  const bool has_choice = std::any_of(schema.attributes.begin(), schema.attributes.end(),
+                                      [](const SchemaAttribute &attribute) { return attribute.name == "algorithm"; });
+  return one.exact && has_choice ? " algorithm=direct" : "";
+}
+
 std::string graph_text(const LayerCase &one, bool symbols) {
   const LayerSchema &schema = KernelTable::linked().schema(one.layer);
   std::string text = "model " + one.layer + "\n";
@@ -63,8 +70,8 @@ std::string graph_text(const LayerCase &one, bool symbols) {
     text += fmt::format("input {} [{}]\n", from.back(), fmt::join(shape, " "));
   }
   for (const SchemaPort &port : schema.outputs) to.push_back(port.name);
-  text +=
-      fmt::format("{} node from {} to {} {}\n", one.layer, fmt::join(from, ","), fmt::join(to, ","), one.attributes);
+  text += fmt::format("{} node from {} to {} {}{}\n", one.layer, fmt::join(from, ","), fmt::join(to, ","),
+                      one.attributes, only_direct_sums_are_exact(one, schema));
   for (const std::string &name : to) text += fmt::format("output {}\n", name);
   return text;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Multiply-adds of a node, of a layer that exists only here.
+// Multiply-adds and kernel of a node, of a layer that exists only here.
 #include "runtime/layer_node.h"
 
 #include <gtest/gtest.h>
@@ -42,6 +42,35 @@ int64_t macs_of(const std::string &macs, const std::string &attributes,
 }
 
 const std::string kConvolution = "kernel_h*kernel_w*input.c*output.c*output.x*output.y*output.n";
+
+// Which forward kernel a node gets once its weights are known, of one for all and one that wants 16 channels.
+std::string kernel_of(const std::vector<int64_t> &weight_shape, const std::string &attributes) {
+  KernelTable table = table_with("");
+  LayerSchema schema = table.schema("invented");
+  SchemaPort weight;
+  weight.name = "weight";
+  weight.axes = {{"kx", "kernel_w"}, {"ky", "kernel_h"}, {"i", "input.c"}, {"o", "channels"}};
+  schema.parameters = {weight};
+  schema.attributes.push_back({"algorithm", AttributeKind::note, "fastest", {}, {}, {"fastest", "direct"}});
+  schema.attributes.push_back(
+      {"transform", AttributeKind::derived, "winograd: algorithm=fastest kernel=3 weight.i>=16; none:", {}, {}, {}});
+  table.add_schema(schema);
+  table.add({"invented", "forward", "cpu", "transformed", {{"transform", "winograd"}}, nullptr, nullptr});
+  const Graph graph =
+      parse_graph("model m\ninput x [n c h w]\ninvented y from x " + attributes + "\noutput y\n", "m.graph");
+  LayerNode layer(graph, graph.nodes.at(0), table, "cpu");
+  EXPECT_EQ(layer.kernel("forward").symbol, "symbol");
+  layer.infer_from({{"y.weight", StoredTensor::of_f32(weight_shape)}});
+  return layer.kernel("forward").symbol;
+}
+
+TEST(LayerNodeKernel, MayFollowFromTheWeights) {
+  EXPECT_EQ(kernel_of({8, 16, 3, 3}, ""), "transformed");
+  EXPECT_EQ(kernel_of({8, 16, 3, 3}, "kernel=3"), "transformed");
+  EXPECT_EQ(kernel_of({8, 15, 3, 3}, ""), "symbol");
+  EXPECT_EQ(kernel_of({8, 16, 5, 3}, ""), "symbol");
+  EXPECT_EQ(kernel_of({8, 16, 3, 3}, "algorithm=direct"), "symbol");
+}
 
 TEST(LayerNodeMacs, ComeFromAttributesInputsAndOutputs) {
   EXPECT_EQ(macs_of(kConvolution, "kernel=3,2"), 3 * 2 * 4 * 6 * 5 * 7 * 2);
