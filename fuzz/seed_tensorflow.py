@@ -93,26 +93,12 @@ def bundle(*entries, head=None):
     return table([(b"", header() if head is None else head), *entries])
 
 
-def tensorflow_seeds():
+SLICE_KEY = b"\0\x01" + b"part" + b"\0\x01" + b"\x81\x80\x82"
+
+
+def refused():
     one = (b"w", entry())
-    long_key = b"net/conv/kernel"
-    slice_key = b"\0\x01" + b"part" + b"\0\x01" + b"\x81\x80\x82"
-    partitioned = entry(shape=(4,), size=0, offset=0, crc=0, more=message(7, message(1, number(2, 4))))
-    seeds = {
-        "good": bundle(one), "no_tensor": bundle(), "several": bundle(*[(b"t%d" % i, entry(k, (1,), 0, 8 * i, s))
-                                                                       for i, (k, s) in enumerate(((1, 4), (2, 8), (3, 4), (4, 1), (5, 2), (6, 1),
-                                                                                                   (9, 8), (10, 1), (14, 2), (19, 2)))]),
-        "two_blocks": table([(b"", header()), (b"a", entry(offset=16))], [(b"b", entry(offset=32))]),
-        "shared_keys": bundle((long_key, entry()), (long_key + b"/Adam", entry(offset=16))),
-        "scalar": bundle((b"step", entry(9, (), 0, 0, 8))),
-        "text": bundle((b"graph", entry(7, (), 0, 0, 5))), "complex": bundle((b"z", entry(8, (1,), 0, 0, 8))),
-        "empty_tensor": bundle((b"e", entry(shape=(0,), size=0))),
-        "partitioned": table([(b"", header()), (slice_key, entry(shape=(4,))), (b"part", partitioned)]),
-        "wrong_crc": bundle((b"w", entry(crc=1))), "beyond": bundle((b"w", entry(shape=(2000,), size=8000))),
-        "overlap": bundle((b"a", entry()), (b"b", entry(offset=8))),
-        "two_shards": table([(b"", header(2)), (b"w", entry(shard=1))]),
-    }
-    bad = {
+    return {
         "no_header": table([one]), "shards_zero": bundle(head=header(0)), "shards_many": bundle(head=header(1 << 20)),
         "endian": bundle(head=header(order=1)),
         "consumer": bundle(head=header(consumer=99)), "header_form": bundle(head=b"\xff"),
@@ -128,7 +114,7 @@ def tensorflow_seeds():
         "fixed64": bundle((b"w", entry(more=b"\x41" + bytes(8)))), "name": bundle((b"\xff", entry())), "name_twice": table(
             block([(b"", header())]) [:-8] + b"\0\1" + varint(len(entry())) + b"w" + entry() + b"\1\0" + varint(len(entry())) + entry() + bytes(4) + b"\1\0\0\0"),
         "order": table([(b"", header()), (b"b", entry()), (b"a", entry(offset=16))]),
-        "slice_alone": bundle((slice_key, entry(shape=(4,)))),
+        "slice_alone": bundle((SLICE_KEY, entry(shape=(4,)))),
         "slice_key": bundle((b"\0\x02", entry())), "slice_owner": bundle((b"\0\x01x", entry())),
         "snappy": table([(b"", header())], kind=1), "kind": table([(b"", header())], kind=7),
         "hole": table([(b"", header())], between=b"xx"),
@@ -158,4 +144,24 @@ def tensorflow_seeds():
         "cut": bundle(one)[20:],
         "damaged": bundle(one).replace(b"w", b"v"), "short": b"x" * 40, "empty": b"",
     }
-    return {**seeds, **{"bad_" + name: data for name, data in bad.items()}}
+
+
+def tensorflow_seeds():
+    one = (b"w", entry())
+    long_key = b"net/conv/kernel"
+    partitioned = entry(shape=(4,), size=0, offset=0, crc=0, more=message(7, message(1, number(2, 4))))
+    seeds = {
+        "good": bundle(one), "no_tensor": bundle(), "several": bundle(*[(b"t%d" % i, entry(k, (1,), 0, 8 * i, s))
+                                                                       for i, (k, s) in enumerate(((1, 4), (2, 8), (3, 4), (4, 1), (5, 2), (6, 1),
+                                                                                                   (9, 8), (10, 1), (14, 2), (19, 2)))]),
+        "two_blocks": table([(b"", header()), (b"a", entry(offset=16))], [(b"b", entry(offset=32))]),
+        "shared_keys": bundle((long_key, entry()), (long_key + b"/Adam", entry(offset=16))),
+        "scalar": bundle((b"step", entry(9, (), 0, 0, 8))),
+        "text": bundle((b"graph", entry(7, (), 0, 0, 5))), "complex": bundle((b"z", entry(8, (1,), 0, 0, 8))),
+        "empty_tensor": bundle((b"e", entry(shape=(0,), size=0))),
+        "partitioned": table([(b"", header()), (SLICE_KEY, entry(shape=(4,))), (b"part", partitioned)]),
+        "wrong_crc": bundle((b"w", entry(crc=1))), "beyond": bundle((b"w", entry(shape=(2000,), size=8000))),
+        "overlap": bundle((b"a", entry()), (b"b", entry(offset=8))),
+        "two_shards": table([(b"", header(2)), (b"w", entry(shard=1))]),
+    }
+    return {**seeds, **{"bad_" + name: data for name, data in refused().items()}}

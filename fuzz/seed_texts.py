@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seeds of the fuzz targets graph, names and class_names: small texts that use every statement, and wrong ones."""
+"""Seeds of the fuzz targets graph and class_names: small texts that use every statement, and wrong ones."""
+from seed_names import lines_of, names_seeds
 
 GRAPH = """model m multiple=8
 param width=48
@@ -214,135 +215,6 @@ elsewhere=op refined from input to output\\n  smooth {node}.1 from {input}\\nend
 parameter=op refined from input to output\\n  smooth {node}.1 from {input} to {output} k={w}\\nend
 empty=op refined from input to output\\nend"""
 
-NAMES = """# a comment
-model small
-set layer = one two   # words
-set layer += three
-set number = 1..3
-set part = feature gate
-dialect torch
-  prefix module. net.
-  {layer}.conv.weight -> {layer}.feature_weight, {layer}.gate_weight layout=oihw split=o
-  {layer}.conv.bias -> {layer}.feature_bias,{layer}.gate_bias layout=o split=o
-  up.{number}.w -> up{number}.weight layout=iohw:iohw
-  scale -> scale layout=1o
-  plain -> plain
-  same copy.{number} = up.{number}.w
-  ignore */Adam step *_power
-dialect ours like torch
-dialect tf
-  net/{layer}/kernel -> {layer}.feature_weight, {layer}.gate_weight layout=hwio split=o
-  net/{layer}/bias -> {layer}.feature_bias,{layer}.gate_bias layout=o split=o
-  up/{number} -> up{number}.weight
-  scale -> scale
-  plain -> plain
-param width = one.feature_weight[0] * 4 / 2
-param side = sqrt up1.weight[0] + 3
-param less = one.feature_bias[0] - 0
-"""
-# What stands behind "#checkpoint" is a checkpoint for the names above (names_fuzz.cpp).
-APPLIED = """model m
-dialect d
-  prefix module.
-  {w} -> w layout=oi
-  u -> u layout=o
-  both -> left, right layout=oi split=o
-  same copy = w
-  constant k[2] = 1 0.5
-  solve v = w, u by divided
-  ignore skip* *.step
-param width = w[0]
-#checkpoint
-"""
-TENSORS = {"fits": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1", "prefix": "module.w F32 2,3 1\nmodule.u F32 2 1\nmodule.both F32 4,3 1",
-           "ignored": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\nskipped F32 1 1\na.step I64 1 0", "unexpected": "w F32 2,3 1\nother F32 1 1",
-           "copy": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\ncopy F32 2,3 1", "copy_differs": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\ncopy F32 2,3 2",
-           "copy_shape": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\ncopy F32 3,2 1", "type": "w I64 2,3 1\nu F32 2 1\nboth F32 4,3 1",
-           "rank": "w F32 2 1\nu F32 2 1\nboth F32 4,3 1", "split": "w F32 2,3 1\nu F32 2 1\nboth F32 3,3 1", "none": "x F32 1 1", "half": "w F16 2,3 1\nu F64 2 1\nboth BF16 4,3 1",
-           "constant": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\nk F32 2 1", "divided": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\ndivided F32 2,3 0.5",
-           "divided_shape": "w F32 2,3 1\nu F32 2 1\nboth F32 4,3 1\ndivided F32 3,2 0.5", "zero": "w F32 2,3 0\nu F32 2 0\nboth F32 4,3 1", "empty": "w F32 0,3 0\nu F32 0 0\nboth F32 0,3 1"}
-
-WRONG_NAMES = """model_none=dialect d\\na -> b
-model_twice=model a\\nmodel b
-model_words=model a b
-dialect_none=model m
-dialect_empty=model m\\ndialect d
-dialect_twice=model m\\ndialect d\\na -> b\\ndialect d
-dialect_like=model m\\ndialect d like e
-dialect_words=model m\\ndialect d e
-before=model m\\na -> b
-ignore_none=model m\\ndialect d\\nignore
-prefix_none=model m\\ndialect d\\nprefix
-statement=model m\\nmodule n
-set_form=set a
-set_twice=set a = 1\\nset a = 2
-set_new=set a += 1
-set_brace=set a = {b}
-set_word_twice=set a = b b
-set_range=set a = 3..1
-set_far=set a = 1..99999
-set_number=set a = 1..x
-same_form=model m\\ndialect d\\nsame a b
-same_unknown=model m\\ndialect d\\na -> b\\nsame c = d
-same_known=model m\\ndialect d\\na -> b\\nsame a = a
-arrow_left=model m\\ndialect d\\na b -> c
-arrow_right=model m\\ndialect d\\na -> b c
-arrow_none=model m\\ndialect d\\na ->
-layout_twice=model m\\ndialect d\\na -> b layout=o layout=o
-layout_bad=model m\\ndialect d\\na -> b layout=xy
-layout_ones=model m\\ndialect d\\na -> b layout=11
-layout_other=model m\\ndialect d\\na -> b layout=oi:io
-layout_same=model m\\ndialect d\\na -> b layout=oo:oo
-layout_long=model m\\ndialect d\\na -> b layout=111111111o
-layout_ranks=model m\\ndialect d\\na -> b layout=abcdefgh:hgfedcba
-split_none=model m\\ndialect d\\na -> b, c
-split_alone=model m\\ndialect d\\na -> b split=o
-split_axis=model m\\ndialect d\\na -> b, c layout=oi split=h
-brace=model m\\ndialect d\\na{ -> b
-brace_set=model m\\ndialect d\\na{q} -> b
-brace_right=model m\\nset q = 1\\ndialect d\\na -> b{q}
-source_twice=model m\\ndialect d\\na -> b\\na -> c
-target_twice=model m\\ndialect d\\na -> c\\nb -> c
-differ=model m\\ndialect d\\na -> b\\ndialect e\\na -> c
-param_form=model m\\ndialect d\\na -> b\\nparam p
-param_root=model m\\ndialect d\\na -> b\\nparam p = sqrt
-param_number=model m\\ndialect d\\na -> b\\nparam p = 3
-param_sign=model m\\ndialect d\\na -> b\\nparam p = b[0] ^ 2
-param_twice=model m\\ndialect d\\na -> b\\nparam p = b[0]\\nparam p = b[0]
-param_unknown=model m\\ndialect d\\na -> b\\nparam p = c[0]
-param_axis=model m\\ndialect d\\na -> b layout=o\\nparam p = b[7]
-param_zero=model m\\ndialect d\\na -> b layout=o\\nparam p = b[0] - 1
-param_remainder=model m\\ndialect d\\na -> b layout=o\\nparam p = b[0] / 2
-param_overflow=model m\\ndialect d\\na -> b layout=o\\nparam p = b[0] * 2147483647 * 2147483647 * 2147483647
-param_huge=model m\\ndialect d\\na -> b layout=o\\nparam p = b[0] + 2147483647 * 2147483647 + b[0]
-param_no_root=model m\\ndialect d\\na -> b layout=o\\nparam p = sqrt b[0] + 1
-star=model m\\ndialect d\\na -> b\\nrename a = b
-rename_form=model m\\ndialect d\\na -> b\\nrename a
-rename_none=model m\\ndialect d\\na -> b\\nrename x* = y*
-rename_some=model m\\ndialect d\\nxa -> b\\nrename x* = y*
-solve_form=model m\\ndialect d\\na -> b\\nsolve a
-solve_none=model m\\ndialect d\\na -> b\\nsolve x*v = x*w, x*u
-solve_some=model m\\ndialect d\\nxv -> xv\\nxw -> xw\\nxu -> xu\\nsolve x*v = x*w, x*u by x*y
-constant_form=model m\\ndialect d\\na -> b\\nconstant a
-constant_bracket=model m\\ndialect d\\na -> b\\nconstant a = 1
-constant_number=model m\\ndialect d\\na -> b\\nconstant a[1] = x
-constant_count=model m\\ndialect d\\na -> b\\nconstant a[3] = 1
-constant_huge=model m\\ndialect d\\na -> b\\nconstant a[2147483647,2147483647,2147483647] = 1
-known_form=model m\\ndialect d\\na -> b\\nknown x
-known_good=model m\\nknown 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef licence=MIT a file\\ndialect d\\na -> b
-picture_form=model m\\ndialect d\\na -> b\\npicture b
-picture_good=model m\\ndialect d\\na -> b layout=oihw\\npicture b[1]
-many=set a = 1..1000\\nmodel m\\ndialect d\\n{a} -> {a}\\nset b = 1..1000\\n{a}.{b} -> {a}.{b}
-many_copies=set a = 1..300\\nset b = 1..300\\nmodel m\\ndialect d\\nsame {a}.{b} = a\\nsame {a}x{b} = a
-many_words=set a = 1..9000\\nset a += 10000..19000"""
-
-
-def lines_of(text):
-    """name=text lines to a dictionary; \\n and \\xNN are what they are in Python."""
-    pairs = (line.split("=", 1) for line in text.split("\n"))
-    return {name: value.encode().decode("unicode_escape").encode("latin-1") for name, value in pairs}
-
-
 def graph_seeds():
     seeds = {"statements": GRAPH, "blocks": BLOCKS, "blocks_train": "#train\n" + BLOCKS, "composite": COMPOSITE}
     seeds["set"] = "#set width=64\n" + GRAPH
@@ -373,12 +245,6 @@ def graph_seeds():
     use = b"smooth y from x\nrefined z from y other=1\noutput z\n#composite\n"
     ops = {"op_" + name: HEAD.encode() + use + text for name, text in lines_of(WRONG_OPS).items()}
     return {**{name: text.encode() for name, text in seeds.items()}, **wrong, **ops}
-
-
-def names_seeds():
-    wrong = lines_of(WRONG_NAMES)
-    wrong |= {"applied_" + name: (APPLIED.replace("{w}", "w") + tensors).encode() for name, tensors in TENSORS.items()}
-    return {"statements": NAMES.encode(), "carriage_returns": NAMES.replace("\n", "\r\n").encode(), "empty": b"", **wrong}
 
 
 def class_names_seeds():
