@@ -12,6 +12,21 @@
 #include "weights_io/error.h"
 
 namespace sluice {
+namespace {
+
+// Sums of the sizes of all tensors must stay within 64 bits; and extents are 32-bit numbers to kernels.
+void check_extents(const std::string &name, const Extents &extents) {
+  constexpr int64_t kMostBytes = int64_t{1} << 42;
+  int64_t bytes = sizeof(float);
+  for (const int64_t extent : extents) {
+    if (extent <= INT32_MAX && !__builtin_mul_overflow(bytes, extent, &bytes) && bytes <= kMostBytes) continue;
+    throw Error(ErrorCode::input_failed, fmt::format("tensor '{}' would have {} elements, more than any memory holds",
+                                                     name, fmt::join(extents.rbegin(), extents.rend(), " x ")));
+  }
+}
+
+}  // namespace
+
 ExecutionPlan::ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &layers,
                              const std::map<std::string, Extents> &input_extents, const PlanOptions &options) {
   for (const GraphInput &input : graph.inputs) add_tensor(input.name, input_extents.at(input.name), 0);
@@ -30,6 +45,7 @@ ExecutionPlan::ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &l
 }
 
 int ExecutionPlan::add_tensor(const std::string &name, const Extents &extents, int step) {
+  check_extents(name, extents);
   PlannedTensor tensor;
   tensor.name = name;
   tensor.extents = extents;

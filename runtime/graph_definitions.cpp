@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxArguments = 64;
 constexpr std::size_t kMaxPrefixes = 8;
+constexpr std::size_t kMaxBlocks = 1000;
+constexpr std::size_t kMaxBodies = 16u << 20;  // bytes; a token of one letter takes many more
 
 bool is_prefix(const std::string &word) { return word == "if" || word == "for"; }
 
@@ -57,6 +59,7 @@ void GraphDefinitionReader::begin(const std::vector<std::string> &tokens) {
   definition.line = position_.line;
   definition.order = library_.blocks.size();
   const bool is_op = definition.kind == "op";
+  if (library_.blocks.size() == kMaxBlocks) position_.fail(fmt::format("more than {} blocks", kMaxBlocks));
   if (const auto other = library_.blocks.find(definition.name); !is_op && other != library_.blocks.end()) {
     position_.fail(fmt::format("already defined at line {}", other->second.line));
   }
@@ -135,17 +138,22 @@ void GraphDefinitionReader::add(const std::vector<std::string> &tokens) {
   }
   const bool is_op = open_->kind == "op";
   const std::size_t prefixes = check_prefixes(tokens, is_op ? "inside an op" : "inside a block", position_);
-  GraphScope scope = scope_;
+  std::vector<std::string> variables;  // of the line's loops: names until its end
+  bytes_ += sizeof(GraphLine);
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const std::string &token = tokens[i];
-    check_placeholders(token, scope, position_);
+    bytes_ += sizeof(std::string) + token.size();
+    check_placeholders(token, scope_, position_);
     if (i < prefixes && i % 2 == 1 && tokens[i - 1] == "for") {
-      scope.values.emplace(read_loop(token, position_).variable, "");
+      const auto [at, fresh] = scope_.values.emplace(read_loop(token, position_).variable, "");
+      if (fresh) variables.push_back(at->first);
     }
     if (!is_op || token.find("{attributes}") == std::string::npos) continue;
     if (token != "{attributes}") position_.fail("{attributes} stands by itself, got " + in_quotes(token));
     open_->takes_attributes = true;
   }
+  for (const std::string &variable : variables) scope_.values.erase(variable);
+  if (bytes_ > kMaxBodies) position_.fail("the blocks take more than 16 MB");
   open_->body.push_back({tokens, position_.line});
 }
 

@@ -74,7 +74,8 @@ class GraphDefinitionReader {
   const GraphSettings *parameters_;
   GraphPlaceholders &placeholders_;
   std::optional<GraphDefinition> open_;
-  GraphScope scope_;  // of open_: its names, each empty
+  GraphScope scope_;       // of open_: its names, each empty
+  std::size_t bytes_ = 0;  // that all bodies take
 };
 
 // `if` and `for` before a statement: how many tokens. Fails when they are incomplete, when nothing follows, or what

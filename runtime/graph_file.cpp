@@ -29,6 +29,8 @@ constexpr std::size_t kMaxFile = 4u << 20;  // bytes
 constexpr std::size_t kMaxNodes = 10000;
 constexpr int64_t kMaxMultiple = 4096;
 constexpr std::size_t kMaxWord = 1000, kMaxValues = 16u << 20;  // bytes; a long parameter could be used many times
+constexpr std::size_t kMaxPorts = 1000;                         // inputs, outputs, losses, parameters: of each kind
+constexpr std::size_t kItemBytes = 48, kTensorBytes = 256;      // what a list's item and a tensor take besides text
 
 class GraphParser {
  public:
@@ -70,7 +72,7 @@ class GraphParser {
     if (tokens[0] == "param") return param(tokens);
     if (tokens[0] == "input") return input(tokens);
     if (tokens[0] == "output") return output(tokens);
-    if (tokens[0] == "loss") return graph_.losses.push_back(statement.text);
+    if (tokens[0] == "loss") return loss(statement.text);
     node(statement);
   }
 
@@ -92,6 +94,7 @@ class GraphParser {
     const std::string name = take_name({tokens[0], tokens[1].substr(0, equals)}, "param", position_);
     if (equals == std::string::npos || equals + 1 == tokens[1].size()) fail("the default is missing");
     if (graph_.parameters.contains(name)) fail("already defined");
+    check_number(graph_.parameters.size(), "parameters");
     if (!graph_.inputs.empty() || !graph_.nodes.empty() || !graph_.outputs.empty()) {
       fail("parameters stand before the first input, node and output");
     }
@@ -118,6 +121,7 @@ class GraphParser {
     if (given.contains("value")) in.value = real("value", given.at("value"));
     if (given.contains("range")) in.range = range(given.at("range"));
     define(in.name, {position_.subject, in.line, 0});
+    check_number(graph_.inputs.size(), "inputs");
     graph_.inputs.push_back(std::move(in));
   }
 
@@ -135,7 +139,31 @@ class GraphParser {
     out.shape = shape(tokens, at);
     picture_settings(settings(tokens, at, {"scale", "offset", "order"}), out);
     if (!output_names_.insert(out.name).second) fail("already defined");
+    check_number(graph_.outputs.size(), "outputs");
     graph_.outputs.push_back(std::move(out));
+  }
+
+  void loss(const std::string &text) {
+    check_number(graph_.losses.size(), "losses");
+    graph_.losses.push_back(text);
+  }
+
+  void check_number(std::size_t already, const char *what) const {
+    if (already == kMaxPorts) fail(fmt::format("more than {} {}", kMaxPorts, what));
+  }
+
+  // What a node takes of memory, about.
+  static std::size_t bytes_of(const Node &node) {
+    std::size_t bytes =
+        kTensorBytes * (1 + node.outputs.size()) + kItemBytes * node.inputs.size() + node.weights.size();
+    for (const std::string &tensor : node.inputs) bytes += tensor.size();
+    for (const std::string &tensor : node.outputs) bytes += 2 * tensor.size();
+    for (const auto &[port, name] : node.renamed) bytes += 2 * kItemBytes + port.size() + name.size();
+    for (const auto &[key, value] : node.attributes) {
+      bytes += 2 * kItemBytes + key.size();
+      for (const std::string &item : value.items) bytes += kItemBytes + item.size();
+    }
+    return bytes;
   }
 
   void node(const GraphStatement &statement) {
@@ -144,10 +172,8 @@ class GraphParser {
     Node node = read_node(statement.tokens, statement.parameters, position_);
     check_structural(node, position_);
     if (graph_.nodes.size() == kMaxNodes) fail(fmt::format("more than {} nodes", kMaxNodes));
-    for (const auto &[key, value] : node.attributes) {
-      for (const std::string &item : value.items) value_bytes_ += item.size();
-    }
-    if (value_bytes_ > kMaxValues) fail("the values of all nodes are longer than 16 MB");
+    node_bytes_ += bytes_of(node);
+    if (node_bytes_ > kMaxValues) fail("the nodes take more than 16 MB");
     const auto [other, fresh] = node_lines_.emplace(node.name, node.line);
     if (!fresh) fail(fmt::format("a node of this name is already at line {}", other->second));
     const std::string subject = position_.subject;
@@ -287,7 +313,7 @@ class GraphParser {
   std::map<std::string, int> node_lines_;
   std::map<std::string, Producer> producers_;  // by tensor
   std::set<std::string> output_names_;
-  std::size_t value_bytes_ = 0;  // of the attributes of all nodes
+  std::size_t node_bytes_ = 0;  // that all nodes take
 };
 
 }  // namespace

@@ -30,6 +30,7 @@ std::size_t read_tensors(const std::vector<std::string> &tokens, Node &node, con
       if (!is_graph_name(tensor)) {
         position.fail(fmt::format("bad tensor name {} after '{}'", in_quotes(tensor), side));
       }
+      check_length(tensor, position);
     }
   }
   if (node.inputs.empty()) position.fail("'from' is missing after the name");

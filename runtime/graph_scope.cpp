@@ -15,6 +15,7 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kMaxExpanded = 16u << 20;  // bytes
+constexpr std::size_t kPieceOverhead = 16;       // bytes that each piece of a line counts besides its text
 constexpr const char *kTooMuch = "the expanded lines are longer than 16 MB";
 
 std::optional<std::string> find(const GraphSettings *settings, const std::string &name) {
@@ -87,6 +88,7 @@ std::string GraphPlaceholders::replace(const std::string &token, const GraphScop
       [&](const std::string &text) {
         if (scope.is_plain() && text != "mode") position_.fail(in_quotes(token) + " stands outside a block and a loop");
         result += placeholder(text, scope);
+        if (!scope.is_plain()) count(kPieceOverhead);
         if (result.size() > kMaxGraphLine) position_.fail("the expanded line is longer than 64 kB");
       });
   if (!scope.is_plain()) count(std::max(token.size(), result.size()));
@@ -104,8 +106,8 @@ std::string GraphPlaceholders::placeholder(const std::string &text, const GraphS
   const auto of_parameters = [&](const std::string &name) { return find(scope.parameters, name); };
   const auto lookup = [&](const std::string &name) -> std::optional<std::string> {
     auto value = find(&scope.values, name);
+    bytes_ += kPieceOverhead + (value ? value->size() : 0);
     if (!value) return of_parameters(name);
-    bytes_ += value->size();
     if (bytes_ > kMaxExpanded) throw Error(ErrorCode::bad_file, kTooMuch);
     if (value->empty() || as_number(*value)) return value;
     return is_graph_name(*value) ? of_parameters(*value).value_or(*value) : evaluate(*value, of_parameters);
@@ -137,6 +139,7 @@ std::string GraphPlaceholders::side(const std::string &text, const GraphScope &s
   std::string result;
   for (const std::string &item : split_at(replaced, ',')) {
     result += (result.empty() ? "" : ",") + graph_value(item, scope.parameters, position_);
+    count(kPieceOverhead);
   }
   count(result.size());
   return result;
@@ -144,6 +147,7 @@ std::string GraphPlaceholders::side(const std::string &text, const GraphScope &s
 
 bool GraphPlaceholders::holds(const std::string &condition, const GraphScope &scope) {
   std::size_t at = 0;
+  count(condition.size());  // also of what is empty when it is replaced
   const std::string sign = comparison(condition, at);
   if (sign.empty()) {
     position_.fail(fmt::format("{} is no condition (A=B, A!=B, A<B, A<=B, A>B, A>=B)", in_quotes(condition)));
@@ -151,7 +155,10 @@ bool GraphPlaceholders::holds(const std::string &condition, const GraphScope &sc
   const std::string left = side(condition.substr(0, at), scope), right = condition.substr(at + sign.size());
   if (sign == "=" || sign == "!=") {
     bool equal = false;
-    for (const std::string &alternative : split_at(right, '|')) equal |= side(alternative, scope) == left;
+    for (const std::string &alternative : split_at(right, '|')) {
+      count(kPieceOverhead);
+      equal |= side(alternative, scope) == left;
+    }
     return equal == (sign == "=");
   }
   const std::string bound = side(right, scope);

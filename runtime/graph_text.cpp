@@ -100,12 +100,17 @@ std::vector<std::string> split_at(const std::string &text, char separator) {
   return items;
 }
 
+void check_length(const std::string &name, const GraphPosition &position) {
+  if (name.size() > kMaxGraphName) position.fail(fmt::format("a name of more than {} bytes", kMaxGraphName));
+}
+
 std::string take_name(const std::vector<std::string> &tokens, const std::string &what, GraphPosition &position) {
   if (tokens.size() < 2) position.fail(fmt::format("a name is missing after {}", in_quotes(tokens[0])));
   position.subject = what + " " + in_quotes(tokens[1]);
   if (!is_graph_name(tokens[1])) {
     position.fail("not a name (letters, digits, '_' and '.', a letter or '_' first)");
   }
+  check_length(tokens[1], position);
   return tokens[1];
 }
 
@@ -133,9 +138,9 @@ void check_keys(const GraphSettings &given, std::span<const std::string> allowed
 }
 
 std::string suggestion(const std::string &wanted, std::span<const std::string> names) {
-  constexpr std::size_t kLongest = 64;
+  constexpr std::size_t kLongest = 64, kMost = 2000;
   std::size_t best = wanted.size() < 3 ? 1 : std::min<std::size_t>(3, wanted.size() / 2 + 1);  // first too far
-  if (wanted.size() > kLongest) return "";
+  if (wanted.size() > kLongest || names.size() > kMost) return "";
   std::string found;
   for (const std::string &name : names) {
     if (name.size() > kLongest) continue;

@@ -15,6 +15,7 @@
 namespace sluice {
 
 constexpr std::size_t kMaxGraphLine = 64u << 10;  // bytes, also after expansion
+constexpr std::size_t kMaxGraphName = 256;        // bytes; names are kept several times
 
 // Where reading is, for messages: "file:line: subject: message (block 'b', used at line n)".
 struct GraphPosition {
@@ -35,6 +36,9 @@ bool is_graph_name(std::string_view s);  // [A-Za-z_][A-Za-z0-9_.]*
 bool is_graph_key(std::string_view s);   // [a-z][a-z0-9_]*
 
 std::vector<std::string> split_at(const std::string &text, char separator);  // "a,,b" -> a, "", b
+
+// Fails where a name is longer than kMaxGraphName.
+void check_length(const std::string &name, const GraphPosition &position);
 
 // The name after the first token; it becomes the subject: "<what> 'name'".
 std::string take_name(const std::vector<std::string> &tokens, const std::string &what, GraphPosition &position);

@@ -97,7 +97,8 @@ Extents reshaped_extents(const Node &node, const Extents &extents, const Extents
       refuse(node, model, fmt::format("shape={} does not fit", node.attributes.at("shape").text()));
     if (wanted == -1) open = static_cast<int>(d);
     shape.push_back(wanted == 0 ? given[like] : wanted == -1 ? 1 : wanted);
-    known *= shape.back();
+    if (__builtin_mul_overflow(known, shape.back(), &known))
+      refuse(node, model, fmt::format("shape={} is too large", node.attributes.at("shape").text()));
   }
   if (open >= 0 && known > 0 && all % known == 0) {
     shape[static_cast<size_t>(open)] = all / known;

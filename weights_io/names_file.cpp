@@ -18,8 +18,9 @@ namespace {
 constexpr std::size_t kMaxFileBytes = 1 << 20;
 constexpr std::size_t kMaxWords = 10'000;     // of a set
 constexpr std::size_t kMaxAllWords = 30'000;  // of all sets
+constexpr std::size_t kMaxSetsOfName = 16;    // also the depth of expand_from()
 constexpr std::size_t kMaxDialects = 100;
-constexpr std::size_t kMaxBytes = 64 << 20;  // of all names, sets expanded
+constexpr std::size_t kMaxBytes = 32 << 20;  // of all names, sets expanded
 constexpr std::string_view kSpaces = " \t\r";
 
 std::string_view trimmed(std::string_view text) {
@@ -104,10 +105,11 @@ void NamesParser::read_set(const Words &words) {
     fail(fmt::format("set {} is {} defined", in_quotes(words[1]), known ? "already" : "not yet"));
   }
   std::vector<std::string> &set = sets_[words[1]];
+  std::set<std::string> &members = set_members_[words[1]];
   for (std::size_t i = 3; i < words.size(); ++i) {
     for (const std::string &word : words_in(words[i])) {
       if (word.find_first_of("{}") != std::string::npos) fail(fmt::format("{} is no word", in_quotes(word)));
-      if (std::find(set.begin(), set.end(), word) != set.end()) {
+      if (!members.insert(word).second) {
         fail(fmt::format("{} is in set {} already", in_quotes(word), in_quotes(words[1])));
       }
       check_count(++set_words_, kMaxAllWords, "words in all sets");
@@ -185,7 +187,10 @@ NamesParser::Words NamesParser::sets_in(const std::string &pattern) const {
     }
     const std::string set = pattern.substr(at + 1, close - at - 1);
     if (sets_.count(set) == 0) fail(fmt::format("no set {}", in_quotes(set)));
-    if (std::find(found.begin(), found.end(), set) == found.end()) found.push_back(set);
+    if (std::find(found.begin(), found.end(), set) == found.end()) {
+      check_count(found.size() + 1, kMaxSetsOfName, "sets in a name");
+      found.push_back(set);
+    }
     at = pattern.find_first_of("{}", close + 1);
   }
   return found;

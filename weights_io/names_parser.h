@@ -86,6 +86,7 @@ class NamesParser {
 
   NamesFile result_;
   std::map<std::string, Words> sets_;
+  std::map<std::string, std::set<std::string>> set_members_;  // the same words, to be found
   std::size_t set_words_ = 0, bytes_ = 0, patterns_ = 0;
   int line_ = 0;
 };

@@ -108,16 +108,19 @@ bool is_floating(DType dtype) {
   return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
 }
 
+// The extents behind a zero must fit too: strides are products of them.
 int64_t element_count(const std::vector<int64_t> &shape) {
   int64_t count = 1;
+  bool is_empty = false;
   for (const int64_t extent : shape) {
     if (extent < 0) throw Error(ErrorCode::bad_file, fmt::format("shape {} has a negative extent", shape_text(shape)));
-    if (extent != 0 && count > std::numeric_limits<int64_t>::max() / extent) {
+    if (extent == 0) {
+      is_empty = true;
+    } else if (__builtin_mul_overflow(count, extent, &count)) {
       throw Error(ErrorCode::bad_file, fmt::format("the number of elements of shape {} overflows", shape_text(shape)));
     }
-    count *= extent;
   }
-  return count;
+  return is_empty ? 0 : count;
 }
 
 std::string shape_text(const std::vector<int64_t> &shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }

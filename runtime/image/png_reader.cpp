@@ -108,7 +108,8 @@ void read_passes(PngReader &reader) {
   for (int pass = 0; pass < PNG_INTERLACE_ADAM7_PASSES; ++pass) read_rows(reader);
 }
 
-void read_end(PngReader &reader) { png_read_end(reader.png, nullptr); }
+// With `info`, so that what may not stand behind the pixels is refused there too.
+void read_end(PngReader &reader) { png_read_end(reader.png, reader.info); }
 
 void run(PngReader &reader, void (*step)(PngReader &), const std::string &name) {
   const bool done = guarded(reader, step);
@@ -126,7 +127,7 @@ uint64_t big_endian_32(ByteView bytes, size_t at) {
 
 // Signature, length, "IHDR", width, height. Looked at ahead of libpng for the sake of a clear message.
 void check_claimed_size(ByteView bytes, const std::string &name, const PictureLimits &limits) {
-  if (bytes.size() < 24 || std::memcmp(bytes.data() + 12, "IHDR", 4) != 0) return;
+  if (bytes.size() < 24 || std::memcmp(bytes.data() + 8, "\0\0\0\x0dIHDR", 8) != 0) return;
   check_picture_size(big_endian_32(bytes, 16), big_endian_32(bytes, 20), name, limits);
 }
 
