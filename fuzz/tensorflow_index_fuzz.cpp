@@ -50,9 +50,11 @@ void mend_checksums(std::span<uint8_t> file) {
   mend_block(file, at);  // of the filters
   const std::span<const uint8_t> index = mend_block(file, at);
   if (index.empty()) return;
-  // Each entry is the last key of a block and its handle.
+  // Each entry is the last key of a block and its handle; behind them stand the restarts, of which writers make one.
+  constexpr std::size_t kRestarts = 8;
+  if (index.size() < kRestarts) return;
   at = static_cast<std::size_t>(index.data() - file.data());
-  const std::size_t end = at + index.size();
+  const std::size_t end = at + index.size() - kRestarts;
   while (at < end) {
     const auto shared = varint(file, at), unshared = varint(file, at), value = varint(file, at);
     if (!shared || !unshared || !value || at >= end || *unshared >= end - at) break;
