@@ -12,7 +12,7 @@
 #include "apps/inspect_checkpoint.h"
 #include "apps/model_files.h"
 #include "weights_io/error.h"
-#include "weights_io/torch_writer.h"
+#include "weights_io/torch/torch_writer.h"
 
 namespace sluice {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fuzz target: names files, and applying them to checkpoints: one that has what they ask for, and one that the input
 // itself gives behind a line "#checkpoint", a tensor a line: NAME TYPE EXTENT,... VALUE.
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 
 #include <optional>
 #include <sstream>

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "fuzz/examine.h"
-#include "weights_io/crc32c.h"
+#include "weights_io/tensorflow/crc32c.h"
 
 namespace {
 

@@ -12,7 +12,7 @@
 
 #include "weights_io/checkpoint_formats.h"
 #include "weights_io/error.h"
-#include "weights_io/tensorflow_files.h"
+#include "weights_io/tensorflow/tensorflow_files.h"
 #include "weights_io/text.h"
 
 namespace sluice {

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 #include "weights_io/tensor.h"
 
 namespace sluice {

@@ -12,7 +12,7 @@
 #include "tests/device/opencl_driver.h"
 #include "tests/support/layer_fixture.h"
 #include "weights_io/error.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 
 namespace sluice::testing {
 namespace {

@@ -16,9 +16,9 @@
 #include "tests/weights_io/support.h"
 #include "weights_io/atomic_file.h"
 #include "weights_io/checkpoint.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 #include "weights_io/safetensors.h"
-#include "weights_io/torch_writer.h"
+#include "weights_io/torch/torch_writer.h"
 
 namespace sluice::hostile {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Malformed names files beyond those of tests/weights_io/names_test.cpp, and the text by which each is refused.
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 
 #include "tests/hostile/malformed.h"
 

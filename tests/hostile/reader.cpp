@@ -18,7 +18,7 @@
 #include "runtime/image/picture.h"
 #include "weights_io/checkpoint.h"
 #include "weights_io/error.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 #include "weights_io/safetensors.h"
 
 namespace {

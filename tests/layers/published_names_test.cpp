@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/weights_io/names_support.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 
 namespace sluice {
 namespace {

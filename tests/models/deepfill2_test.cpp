@@ -14,7 +14,7 @@
 #include "runtime/training/gradients.h"
 #include "tests/support/fixture.h"
 #include "weights_io/error.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 
 namespace sluice::testing {
 namespace {

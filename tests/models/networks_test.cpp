@@ -10,7 +10,7 @@
 #include "runtime/model.h"
 #include "runtime/training/gradients.h"
 #include "tests/support/fixture.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 
 namespace sluice::testing {
 namespace {

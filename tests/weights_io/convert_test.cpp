@@ -9,7 +9,7 @@
 #include "tests/weights_io/support.h"
 #include "weights_io/checkpoint.h"
 #include "weights_io/safetensors.h"
-#include "weights_io/torch_writer.h"
+#include "weights_io/torch/torch_writer.h"
 
 namespace sluice {
 namespace {

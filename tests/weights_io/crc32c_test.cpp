@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // CRC-32C against published values, and against its definition bit by bit.
-#include "weights_io/crc32c.h"
+#include "weights_io/tensorflow/crc32c.h"
 
 #include <gtest/gtest.h>
 

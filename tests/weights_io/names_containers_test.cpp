@@ -9,9 +9,9 @@
 #include "tests/support/fixture.h"
 #include "tests/weights_io/names_support.h"
 #include "weights_io/checkpoint.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 #include "weights_io/safetensors.h"
-#include "weights_io/torch_writer.h"
+#include "weights_io/torch/torch_writer.h"
 
 namespace sluice {
 namespace {

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "tests/weights_io/names_support.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 
 namespace sluice {
 namespace {

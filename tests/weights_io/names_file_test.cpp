@@ -5,7 +5,7 @@
 #include <ostream>
 
 #include "tests/weights_io/support.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 
 namespace sluice {
 namespace {

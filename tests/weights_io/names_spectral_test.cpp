@@ -8,7 +8,7 @@
 
 #include "tests/support/fixture.h"
 #include "tests/weights_io/names_support.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 #include "weights_io/safetensors.h"
 
 namespace sluice {

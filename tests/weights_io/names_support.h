@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "tests/weights_io/support.h"
-#include "weights_io/names.h"
-#include "weights_io/names_layout.h"
-#include "weights_io/names_spectral.h"
+#include "weights_io/names/names.h"
+#include "weights_io/names/names_layout.h"
+#include "weights_io/names/names_spectral.h"
 
 namespace sluice::test {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What names files make of checkpoints.
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 
 #include <gtest/gtest.h>
 

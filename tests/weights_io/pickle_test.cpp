@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pickles that no weights need: each is refused by name, and nothing in any of them runs.
-#include "weights_io/pickle.h"
+#include "weights_io/torch/pickle.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 
 #include "tests/weights_io/pickle_builder.h"
 #include "weights_io/checkpoint.h"
-#include "weights_io/pickle_opcodes.h"
+#include "weights_io/torch/pickle_opcodes.h"
 
 namespace sluice {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wire format: fields as they were written, and every way a message can be wrong.
-#include "weights_io/protobuf_wire.h"
+#include "weights_io/tensorflow/protobuf_wire.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table reader beside LevelDB, which writes the tables; and tables with every part wrong.
-#include "weights_io/sorted_table.h"
+#include "weights_io/tensorflow/sorted_table.h"
 
 #include <gtest/gtest.h>
 #include <leveldb/iterator.h>

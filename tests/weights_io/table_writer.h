@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "weights_io/crc32c.h"
+#include "weights_io/tensorflow/crc32c.h"
 
 namespace sluice::test {
 

@@ -10,7 +10,7 @@
 #include "tests/weights_io/tensorflow_writer.h"
 #include "weights_io/checkpoint.h"
 #include "weights_io/checkpoint_formats.h"
-#include "weights_io/names.h"
+#include "weights_io/names/names.h"
 #include "weights_io/safetensors.h"
 
 namespace sluice {

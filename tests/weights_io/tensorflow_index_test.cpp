@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bundles with every part wrong, and all small changes to a right one.
-#include "weights_io/tensorflow_index.h"
+#include "weights_io/tensorflow/tensorflow_index.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 
 #include "tests/weights_io/support.h"
 #include "tests/weights_io/table_writer.h"
-#include "weights_io/crc32c.h"
+#include "weights_io/tensorflow/crc32c.h"
 
 namespace sluice::test {
 

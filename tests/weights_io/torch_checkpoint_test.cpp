@@ -9,7 +9,7 @@
 
 #include "tests/weights_io/pickle_builder.h"
 #include "weights_io/checkpoint.h"
-#include "weights_io/torch_view.h"
+#include "weights_io/torch/torch_view.h"
 
 namespace sluice {
 namespace {

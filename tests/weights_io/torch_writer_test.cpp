@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // weights_io/torch_writer: the bytes of the pickle, the structure of the zip archive, and a file that torch.load read.
-#include "weights_io/torch_writer.h"
+#include "weights_io/torch/torch_writer.h"
 
 #include <minizip/unzip.h>
 #include <sys/resource.h>
