@@ -9,8 +9,8 @@ of at most five minutes; the next run goes on behind them. *Parser lines*: lines
 (fuzz/CMakeLists.txt names the files) that the corpus reaches, seeds and what has grown, by llvm-cov at the last run.
 *Accepted* and *refused* count inputs; every refusal is a named error of one line that says the input's name.
 *Findings*: inputs that the last build still fails on: a crash, a report of the address or undefined-behaviour
-sanitizer, a leak, more than 5 s, an allocation above 256 MB, more heap than fuzz/README.md allows, an exception that is
-no sluice::Error, or a property that does not hold. Fixed ones live on in fuzz/corpus.
+sanitizer, a leak, more than 5 s of processor time, an allocation above 256 MB, more heap than fuzz/README.md allows, an
+exception that is no sluice::Error, or a property that does not hold. Fixed ones live on in fuzz/corpus.
 
 """
 TITLES = ("target", "seeds", "executions", "CPU s", "executions/s", "parser lines", "accepted", "refused",
