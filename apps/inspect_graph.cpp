@@ -194,12 +194,27 @@ void print_nodes(const Json &nodes) {
 
 }  // namespace
 
+// Layers without weights learn from the shapes that theirs must have, so that they name the kernels of a loaded model.
+void infer_from_shapes(InspectedGraph &inspected, const std::map<std::string, Extents> &extents) {
+  const ExecutionPlan plan(inspected.graph(), inspected.layers(), extents, {});
+  for (LayerNode &layer : inspected.own_layers) {
+    TensorMap shapes;
+    for (const auto &[port, extent] : parameter_extents(layer, plan.inputs_of(layer))) {
+      for (const SchemaPort *stored : layer.parameters()) {
+        if (stored->name == port) shapes[layer.weight_name(*stored)].shape = {extent.rbegin(), extent.rend()};
+      }
+    }
+    layer.infer_from(shapes);
+  }
+}
+
 Json describe_graph(const GraphQuestion &question) {
   InspectedGraph inspected;
   open_graph(question, inspected);
   const Graph &graph = inspected.graph();
   const Shapes shapes = input_shapes(graph, question);
   const auto extents = padded_extents(graph, shapes);
+  infer_from_shapes(inspected, extents);
   const ExecutionPlan plan(graph, inspected.layers(), extents, {});
   Json result = {{"graph", question.graph.string()}, {"model", graph.model}};
   if (!question.weights.empty()) result["weights"] = question.weights.string();

@@ -98,6 +98,7 @@ std::shared_ptr<const Model> load_model(const ModelOptions &options, MissingWeig
   load.parameters = parse_settings(options.settings);
   load.device = options.device;
   load.mode = options.mode;
+  load.algorithm = options.algorithm;
   return Model::load(find_graph(options.model), find_weights(options, missing), load);
 }
 

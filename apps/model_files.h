@@ -33,6 +33,7 @@ struct ModelOptions {
   std::string weights_option = "--weights";  // how a command calls it, for messages
   std::string device = "cpu";
   std::string mode = "eval";  // or "train"
+  std::string algorithm = "fastest";
   int threads = 0;
   std::vector<std::string> settings;
 };

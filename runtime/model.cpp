@@ -52,6 +52,14 @@ std::unique_ptr<float, FreeMemory> allocate(int64_t bytes, const std::string &mo
   return std::unique_ptr<float, FreeMemory>(static_cast<float *>(memory));
 }
 
+bool has_algorithm(const std::string &op, const KernelTable &table) {
+  const auto schema = table.schemas().find(op);
+  if (schema == table.schemas().end()) return false;
+  const auto &attributes = schema->second.attributes;
+  return std::any_of(attributes.begin(), attributes.end(),
+                     [](const SchemaAttribute &attribute) { return attribute.name == "algorithm"; });
+}
+
 }  // namespace
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, const std::filesystem::path &weights,
@@ -75,7 +83,9 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
     : graph_(std::move(graph)), weights_(std::move(weights)) {
   prepare_kernels();
   const KernelTable &table = options.table != nullptr ? *options.table : KernelTable::linked();
-  for (const Node &node : graph_.nodes) {
+  for (Node &node : graph_.nodes) {
+    if (!is_structural(node.op) && has_algorithm(node.op, table))
+      node.attributes.emplace("algorithm", AttributeValue{{options.algorithm}});
     if (!is_structural(node.op)) layers_.emplace_back(graph_, node, table, options.device);
   }
   for (auto &entry : weights_) entry.second = to_f32(entry.second);

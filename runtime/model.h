@@ -27,6 +27,9 @@ struct LoadOptions {
   std::map<std::string, std::string> parameters;  // graph parameters (width); override those of the weights file
   std::string mode = "eval";                      // or "train": what {mode} in the graph stands for
   std::string device = "cpu";
+  // "direct": nodes that leave their algorithm open sum directly (no Winograd). Gradients are those of direct sums;
+  // near the kinks of a network they are closest to them where the forward pass is one, too.
+  std::string algorithm = "fastest";
   const KernelTable *table = nullptr;  // default: KernelTable::linked()
 };
 

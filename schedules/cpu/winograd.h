@@ -16,7 +16,10 @@ inline void schedule_winograd(Plan &plan) {
   Func &sum = plan.stages["sums"], &product = plan.stages["products"];
   const std::vector<RVar> r = output.rvars();  // lane, vector, j, i, t, panel, block
   const RVar lane = r[0], vector = r[1], inner_t = r[4], panel = r[5], block = r[6];
-  output.update().allow_race_conditions().vectorize(lane).unroll(vector).parallel(block);
+  // One version of the code for all blocks: two could round differently, and what block a tile is in depends on the
+  // batch.
+  output.update().allow_race_conditions().vectorize(lane).unroll(vector).parallel(block).partition(block,
+                                                                                                   Partition::Never);
   for (const char *table : {"tile_x", "tile_y", "tile_n"}) plan.stages[table].compute_at(output, block);
   tile.compute_at(output, block)
       .reorder_storage(c, t, j, i)

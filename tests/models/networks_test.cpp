@@ -92,7 +92,7 @@ struct Network {
   std::map<std::string, std::string> ours;  // published weight -> name here
 };
 
-Network load(const NetworkCase &one) {
+Network load(const NetworkCase &one, const std::string &algorithm = "fastest") {
   Network network;
   network.fixture = read_safetensors(fixture_path(one.fixture + ".safetensors"));
   const NamesFile names = read_names(models() / (one.model + ".names"));
@@ -109,6 +109,7 @@ Network load(const NetworkCase &one) {
   for (const auto &[name, value] : one.settings) options.parameters[name] = value;
   const auto mode = network.fixture.metadata.find("mode");
   if (mode != network.fixture.metadata.end()) options.mode = mode->second;
+  options.algorithm = algorithm;
   ParseOptions parse;
   parse.overrides = options.parameters;
   parse.mode = options.mode;
@@ -185,7 +186,7 @@ TEST_P(NetworkTest, ValuesAsTheReference) {
 class NetworkGradientTest : public NetworkTest {};  // the fixtures that have gradients
 
 TEST_P(NetworkGradientTest, GradientsAsTheReference) {
-  const Network network = load(GetParam());
+  const Network network = load(GetParam(), "direct");
   const TensorMap expected = with_prefix(network.fixture.tensors, "grad.");
   ASSERT_FALSE(expected.empty());
   const TensorMap inputs = inputs_of(network);
