@@ -69,7 +69,8 @@ struct ContextualAttention : sluice::LayerDefaults {
     if (port == "mask_feature") return {e.at("x"), e.at("y"), mask_n};
     if (port == "mask_small" || port == "mm") return {gw, gh, mask_n};
     if (port == "norm") return {gw, gh, n};
-    if (port == "row_max") return {gw, gh, n};
+    // At least 1, which it is anyway: a query for half of an extent asks for half of what is read of it.
+    if (port == "row_max") return {max(gw, 1), max(gh, 1), n};
     return {gw, gh, gw, gh, n};
   }
 

@@ -287,8 +287,12 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
     for (const auto &[name, func] : derived.all()) plan.stages.add(name, func);
     const Halide::Derivative derivative = differentiate(plan);
     for (const auto &[name, func] : plan.stages.all()) {
-      const Halide::Func adjoint = derivative(func);
-      if (adjoint.defined()) plan.gradients.add("adjoint_" + name, adjoint);
+      // One of every definition: an update's that is left unscheduled would be computed anew wherever it is read.
+      for (int update = -1; update < func.num_update_definitions(); update++) {
+        const Halide::Func adjoint = derivative(func, update);
+        const std::string number = update < 0 ? "" : "_" + std::to_string(update);
+        if (adjoint.defined()) plan.gradients.add("adjoint_" + name + number, adjoint);
+      }
     }
     for (const Port &port : differentiable()) {
       const std::string name = "grad_" + port.name;

@@ -15,6 +15,7 @@ namespace sluice {
 namespace {
 
 constexpr double kLargestReal = 1 << 20;
+constexpr double kLeastFloor = 1e-10;  // of a norm that something is divided by: its square is still a float32
 
 std::vector<std::string> attribute_names(const LayerSchema &schema) {
   std::vector<std::string> names;
@@ -156,8 +157,8 @@ void LayerNode::read_numbers(const SchemaAttribute &attribute, const AttributeVa
 }
 
 // What no layer could mean, and what would leave the range of the kernels' whole numbers or the precision of float32: a
-// stride of 0, a dilation of 2^31, a negative epsilon, a softmax's scale of 1e30. A number whose default is 1, or that
-// has none, is at least 1, others at least 0.
+// stride of 0, a dilation of 2^31, a negative epsilon, a floor of 0, a softmax's scale of 1e30. A number whose default
+// is 1, or that has none, is at least 1, others at least 0.
 void LayerNode::check_limits(const SchemaAttribute &attribute, const std::string &text) const {
   const bool may_be_zero = attribute.name == "padding" || (!attribute.fallback.empty() && attribute.fallback != "1");
   const int64_t least = may_be_zero ? 0 : 1,
@@ -166,7 +167,9 @@ void LayerNode::check_limits(const SchemaAttribute &attribute, const std::string
   const auto number = as_integer(text);
   const bool bad_count = !is_real && number && (*number < least || *number > most);
   const double real = is_real ? as_number(text).value_or(0) : 0;
-  const double least_real = attribute.name.ends_with("eps") ? 0 : -kLargestReal;
+  const double least_real = attribute.name.ends_with("eps")     ? 0
+                            : attribute.name.ends_with("floor") ? kLeastFloor
+                                                                : -kLargestReal;
   const bool bad_real = is_real && (real < least_real || real > kLargestReal);
   if (!bad_count && !bad_real) return;
   throw Error(ErrorCode::bad_file, fmt::format("{}: attribute '{}' is {}, got {}", location_, attribute.name,

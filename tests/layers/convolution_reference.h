@@ -144,14 +144,6 @@ void normalise(const Attributes &a, const Operands<T> &in, Array<T> &values) {
   }
 }
 
-// Where sums go through a norm: 8e-6 of the largest result.
-inline Array<double> relative_bound(Array<double> values, double factor = 1) {
-  double largest = 0;
-  for (const double v : values.values) largest = std::max(largest, std::fabs(v));
-  std::fill(values.values.begin(), values.values.end(), 8e-6 * factor * largest);
-  return values;
-}
-
 // How much u . W v loses by cancelling: the sum of its magnitudes over its own.
 inline double spectral_condition(const Attributes &a, const Operands<double> &in, const std::string &name) {
   if (a.word("spectral_norm", "none") == "none" || a.word("spectral_form", "torch") == "tf") return 1;

@@ -3,6 +3,7 @@
 // std::complex<double> for exact derivatives by a complex step), an error bound, and cases. layer_test.cpp does the
 // rest.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <cstdint>
@@ -113,6 +114,14 @@ template <typename Reference>
 LayerReference make_reference(
     std::function<Array<double>(const Attributes &, const Operands<double> &)> bound = nullptr) {
   return {Reference::template value<double>, Reference::template value<Complex>, std::move(bound), {}};
+}
+
+// Where sums go through a norm: 8e-6 of the largest result.
+inline Array<double> relative_bound(Array<double> values, double factor = 1) {
+  double largest = 0;
+  for (const double v : values.values) largest = std::max(largest, std::fabs(v));
+  std::fill(values.values.begin(), values.values.end(), 8e-6 * factor * largest);
+  return values;
 }
 
 // f(v) for the activations of a graph line.

@@ -39,6 +39,9 @@ const Mistake kMistakes[] = {
     {"EmptyDialect", "model m\ndialect d", "n:2: dialect 'd' has no names"},
     {"SecondModel", "model m\nmodel k", "n:2: a second model"},
     {"ModelOfTwoWords", "model m n", "n:1: expected: model NAME"},
+    {"ControlCharacter", "model m\ndialect d\x1b[2J", "n:2: control character \\x1b"},
+    {"Delete", "# \x7f", "n:1: control character \\x7f"},
+    {"NotUtf8", "model m\xff", "n:1: the line is not UTF-8 text"},
     {"UnknownStatement", "\n\nfoo bar",
      "n:3: 'foo' begins no statement (model, set, param, picture, known, dialect, prefix, same, constant, ignore, "
      "rename, solve, or NAME -> NAME)"},
