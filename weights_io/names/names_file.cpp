@@ -61,11 +61,21 @@ std::vector<std::string> words_of(std::string_view text) {
 NamesFile NamesParser::parse(std::string_view text) {
   for (const std::string &line : split_at(text, "\n")) {
     ++line_;
+    check_text(line);
     const std::string_view statement = trimmed(std::string_view(line).substr(0, line.find('#')));
     if (!statement.empty()) read_statement(statement);
   }
   check_whole();
   return std::move(result_);
+}
+
+// Names of models and dialects stand in messages as they are.
+void NamesParser::check_text(std::string_view line) const {
+  for (const char c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\t' && c != '\r') || byte == 0x7f) fail(fmt::format("control character \\x{:02x}", byte));
+  }
+  if (!is_valid_utf8(line)) fail("the line is not UTF-8 text");
 }
 
 void NamesParser::fail(const std::string &reason, int line) const {

@@ -42,6 +42,7 @@ class NamesParser {
 
   [[noreturn]] void fail(const std::string &reason, int line) const;
   [[noreturn]] void fail(const std::string &reason) const { fail(reason, line_); }
+  void check_text(std::string_view line) const;
   int64_t number(const std::string &text, int32_t least) const;
   // NAME[AXIS]; `form` is said when it is none.
   NameExtent extent_of(const std::string &word, const char *form) const;
