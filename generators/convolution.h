@@ -63,16 +63,16 @@ inline std::vector<Attribute> convolution_attributes(const std::vector<std::stri
                 joined(own, joined(spectral_norm_attributes(), batch_norm_attributes())));
 }
 
-// A 3x3 sum of stride 1 over 16 channels or more takes a quarter of the multiplications (generators/winograd.h) unless
-// the node says algorithm=direct. Its kernels are built for the CPU's forward direction only; `channels`: the fewest
-// output channels they take.
+// A 3x3 sum of stride 1 without groups, over 16 channels or more, takes a quarter of the multiplications
+// (generators/winograd.h) unless the node says algorithm=direct. Its kernels are built for the CPU's forward direction
+// only; `channels`: the fewest output channels they take.
 inline std::vector<Attribute> winograd_attributes(const std::string &weight, int channels) {
   using Kind = Attribute::Kind;
   return {{"algorithm", Kind::note, "fastest", {}, {}, {"fastest", "direct"}},
           {"transform",
            Kind::derived,
-           "winograd: algorithm=fastest kernel=3 stride=1 upsample=1 padding_mode=zeros " + weight + ".i>=16 " +
-               weight + ".o>=" + std::to_string(channels) + "; none:",
+           "winograd: algorithm=fastest kernel=3 stride=1 upsample=1 padding_mode=zeros groups=1 " + weight +
+               ".i>=16 " + weight + ".o>=" + std::to_string(channels) + "; none:",
            {},
            {},
            {}}};

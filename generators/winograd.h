@@ -4,7 +4,7 @@
 // Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (arXiv 1509.09308), with the points 0,
 // +-sqrt(1/2), +-sqrt(2), infinity, whose rounding errors are a fifth of those of 0, +-1, +-2.
 //
-// A dilated convolution is d_w * d_h plain ones on interleaved pixels (phases). All tiles of all phases and pictures
+// A dilated convolution is d_w * d_h plain ones on interleaved pixels (phases; no more than there are pixels). All tiles of all phases and pictures
 // have one number; `tiles` of them are computed together, so that their transformed input stays in cache while the
 // panels of output channels pass by.
 #pragma once
@@ -159,8 +159,11 @@ class Convolution {
 
   // Tiles computed together: a multiple of the register tile of schedules/cpu/winograd.h.
   int tiles() const { return lanes_ == 16 ? 24 : 18; }
+  static Halide::Expr phases_along(const Halide::Expr &extent, const Halide::Expr &dilation) {
+    return Halide::max(Halide::min(dilation, extent), 1);
+  }
   static Halide::Expr tiles_along(const Halide::Expr &extent, const Halide::Expr &dilation) {
-    return ((extent + dilation - 1) / dilation + kTile - 1) / kTile * dilation;
+    return ((extent + dilation - 1) / dilation + kTile - 1) / kTile * phases_along(extent, dilation);
   }
   Halide::Expr tiles_across() const { return tiles_along(across_.extent, in_.scalar("dilation_w")); }
   Halide::Expr tiles_down() const { return tiles_along(down_.extent, in_.scalar("dilation_h")); }
@@ -171,11 +174,12 @@ class Convolution {
   void define_tiles(Stages &stages) const {
     const Halide::Var t("t"), b("b");
     const Halide::Expr number = b * tiles() + t, within = number % tiles_of_picture();
-    const auto origin = [](const Halide::Expr &tile, const Halide::Expr &dilation) {
-      return tile % dilation + kTile * dilation * (tile / dilation);
+    const auto origin = [](const Halide::Expr &tile, const Halide::Expr &extent, const Halide::Expr &dilation) {
+      const Halide::Expr phases = phases_along(extent, dilation);
+      return tile % phases + kTile * dilation * (tile / phases);
     };
-    stages.add("tile_x")(t, b) = origin(within % tiles_across(), in_.scalar("dilation_w"));
-    stages.add("tile_y")(t, b) = origin(within / tiles_across(), in_.scalar("dilation_h"));
+    stages.add("tile_x")(t, b) = origin(within % tiles_across(), across_.extent, in_.scalar("dilation_w"));
+    stages.add("tile_y")(t, b) = origin(within / tiles_across(), down_.extent, in_.scalar("dilation_h"));
     stages.add("tile_n")(t, b) = Halide::clamp(number / tiles_of_picture(), 0, in_["input"].extent.at("n") - 1);
   }
 
