@@ -23,6 +23,12 @@ constexpr const char *kClearLine = "\r\x1b[K";
 
 void print_line(const std::string &line) { std::cout << line << '\n'; }
 
+Json as_object(const std::map<std::string, std::string> &entries) {
+  Json object = Json::object();
+  for (const auto &[key, value] : entries) object[key] = value;
+  return object;
+}
+
 void print_json(const Json &item) { print_line(item.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
 void print_message(const std::string &text) {

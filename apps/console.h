@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 namespace sluice {
 
 using Json = nlohmann::ordered_json;  // keys stay in the order they are written
+Json as_object(const std::map<std::string, std::string> &entries);
 
 // One line of JSON on stdout; bytes that are not UTF-8 are replaced.
 void print_json(const Json &item);

@@ -34,12 +34,6 @@ ConvertTarget find_target(const std::string &model) {
   return {model, fs::path(model).replace_extension(".names")};
 }
 
-Json as_object(const std::map<std::string, std::string> &entries) {
-  Json object = Json::object();
-  for (const auto &[key, value] : entries) object[key] = value;
-  return object;
-}
-
 void print_report(const ConvertCommandOptions &options, const Converted &converted) {
   const ConvertReport &report = converted.report;
   if (options.json) {

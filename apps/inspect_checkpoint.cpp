@@ -91,12 +91,6 @@ void print_tensor(const Json &tensor) {
                          range, tensor["non_finite"].get<int64_t>()));
 }
 
-Json as_object(const std::map<std::string, std::string> &entries) {
-  Json object = Json::object();
-  for (const auto &[key, value] : entries) object[key] = value;
-  return object;
-}
-
 void print_others(const Checkpoint &checkpoint) {
   for (const auto &[other, kind] : checkpoint.others()) print_line(fmt::format("{}: {}", printable(other), kind));
 }

@@ -79,11 +79,7 @@ void open_graph(const GraphQuestion &question, InspectedGraph &inspected) {
     inspected.model = Model::load(question.graph, question.weights, load);
     return;
   }
-  ParseOptions parse;
-  parse.overrides = question.parameters;
-  parse.mode = question.mode;
-  parse.composites = &KernelTable::linked().composites();
-  inspected.own_graph = read_graph(question.graph, parse);
+  inspected.own_graph = read_graph(question.graph, parse_options(load));
   for (const Node &node : inspected.own_graph.nodes) {
     if (is_structural(node.op)) continue;
     inspected.own_layers.emplace_back(inspected.own_graph, node, KernelTable::linked(), load.device);

@@ -60,25 +60,18 @@ Shapes shapes_at(const Graph &graph, const Size &size) {
   return shapes;
 }
 
-ParseOptions parse_options(const std::map<std::string, std::string> &parameters) {
-  ParseOptions options;
-  options.overrides = parameters;
-  options.composites = &KernelTable::linked().composites();
-  return options;
-}
-
 Network make_network(const ModelOptions &options, const Size &size) {
   const Archive weights = options.weights.empty() ? Archive{} : read_safetensors(options.weights);
-  std::map<std::string, std::string> parameters;
+  LoadOptions load;
   for (const auto &[key, value] : weights.metadata) {
-    if (key.starts_with("param.")) parameters[key.substr(6)] = value;
+    if (key.starts_with("param.")) load.parameters[key.substr(6)] = value;
   }
   for (const std::string &setting : options.settings) {
     const size_t equals = setting.find('=');
     if (equals == std::string::npos) throw Error(ErrorCode::usage, "--set: expected NAME=VALUE, got '" + setting + "'");
-    parameters[setting.substr(0, equals)] = setting.substr(equals + 1);
+    load.parameters[setting.substr(0, equals)] = setting.substr(equals + 1);
   }
-  const Graph graph = read_graph(options.graph, parse_options(parameters));
+  const Graph graph = read_graph(options.graph, parse_options(load));
   const Shapes shapes = shapes_at(graph, size);
   return Network(graph, options.weights.empty() ? random_weights(graph, shapes, kSeed) : weights.tensors,
                  options.input.empty() ? random_inputs(graph, shapes, kSeed) : read_safetensors(options.input).tensors);
@@ -173,7 +166,7 @@ void run_all(const ModelOptions &options) {
     write_safetensors(options.output, Archive{network.model().run(read_safetensors(options.input).tensors), {}});
   }
   describe_machine(options);
-  const std::string model = read_graph(options.graph, parse_options({})).model;
+  const std::string model = read_graph(options.graph, parse_options(LoadOptions{})).model;
   std::string report;
   for (const std::string &size : options.sizes) {
     benchmark::RegisterBenchmark(fmt::format("{}/{}", model, size).c_str(),

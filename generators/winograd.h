@@ -4,9 +4,9 @@
 // Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (arXiv 1509.09308), with the points 0,
 // +-sqrt(1/2), +-sqrt(2), infinity, whose rounding errors are a fifth of those of 0, +-1, +-2.
 //
-// A dilated convolution is d_w * d_h plain ones on interleaved pixels (phases; no more than there are pixels). All tiles of all phases and pictures
-// have one number; `tiles` of them are computed together, so that their transformed input stays in cache while the
-// panels of output channels pass by.
+// A dilated convolution is d_w * d_h plain ones on interleaved pixels (phases; no more than there are pixels). All
+// tiles of all phases and pictures have one number; `tiles` of them are computed together, so that their transformed
+// input stays in cache while the panels of output channels pass by.
 #pragma once
 #include <cmath>
 

@@ -52,6 +52,10 @@ std::unique_ptr<float, FreeMemory> allocate(int64_t bytes, const std::string &mo
   return std::unique_ptr<float, FreeMemory>(static_cast<float *>(memory));
 }
 
+const KernelTable &table_of(const LoadOptions &options) {
+  return options.table != nullptr ? *options.table : KernelTable::linked();
+}
+
 bool has_algorithm(const std::string &op, const KernelTable &table) {
   const auto schema = table.schemas().find(op);
   if (schema == table.schemas().end()) return false;
@@ -62,6 +66,14 @@ bool has_algorithm(const std::string &op, const KernelTable &table) {
 
 }  // namespace
 
+ParseOptions parse_options(const LoadOptions &options) {
+  ParseOptions parse;
+  parse.overrides = options.parameters;
+  parse.mode = options.mode;
+  parse.composites = &table_of(options).composites();
+  return parse;
+}
+
 std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, const std::filesystem::path &weights,
                                          const LoadOptions &options) {
   return load(graph, weights.empty() ? Archive{} : read_safetensors(weights), options);
@@ -71,18 +83,14 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, Arc
                                          const LoadOptions &options) {
   LoadOptions with_parameters = options;
   with_parameters.parameters = parameters_of(archive, options.parameters);
-  ParseOptions parse;
-  parse.overrides = with_parameters.parameters;
-  parse.mode = options.mode;
-  const KernelTable &table = options.table != nullptr ? *options.table : KernelTable::linked();
-  parse.composites = &table.composites();
-  return std::make_shared<const Model>(read_graph(graph, parse), std::move(archive.tensors), with_parameters);
+  return std::make_shared<const Model>(read_graph(graph, parse_options(with_parameters)), std::move(archive.tensors),
+                                       with_parameters);
 }
 
 Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
     : graph_(std::move(graph)), weights_(std::move(weights)) {
   prepare_kernels();
-  const KernelTable &table = options.table != nullptr ? *options.table : KernelTable::linked();
+  const KernelTable &table = table_of(options);
   for (Node &node : graph_.nodes) {
     if (!is_structural(node.op) && has_algorithm(node.op, table))
       node.attributes.emplace("algorithm", AttributeValue{{options.algorithm}});

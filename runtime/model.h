@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/execution_plan.h"
+#include "runtime/graph_file.h"
 #include "weights_io/tensor.h"
 
 namespace sluice {
@@ -32,6 +33,10 @@ struct LoadOptions {
   std::string algorithm = "fastest";
   const KernelTable *table = nullptr;  // default: KernelTable::linked()
 };
+
+// How a graph file is read for a model of these options: with the composite layers of the table. Holds a pointer into
+// the table.
+ParseOptions parse_options(const LoadOptions &options);
 
 class Model {
  public:

@@ -65,9 +65,9 @@ Graph gate_graph(const Graph &graph, const Node &node, const TensorMap &inputs, 
   if (!node.norm_weights.empty()) text += " norm_weights=" + node.norm_weights;
   for (const auto &[key, value] : node.attributes) text += fmt::format(" {}={}", key, value.text());
   text += fmt::format("\noutput {}\n", kGate);
-  ParseOptions parse;
-  parse.composites = &table.composites();
-  return parse_graph(text, fmt::format("{}: gate of {}", graph.file, node.name), parse);
+  LoadOptions options;
+  options.table = &table;
+  return parse_graph(text, fmt::format("{}: gate of {}", graph.file, node.name), parse_options(options));
 }
 
 // An extent of the picture as it was given and as the network sees it.

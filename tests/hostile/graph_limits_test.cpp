@@ -8,12 +8,6 @@
 namespace sluice::hostile {
 namespace {
 
-std::string repeated(int count, const std::string &format) {
-  std::string text;
-  for (int i = 0; i < count; ++i) text += fmt::format(fmt::runtime(format), i);
-  return text;
-}
-
 std::string graph(const std::string &before, const std::string &after = "") {
   return "model m\n" + before + "input x [n]\nf y from x\noutput y\n" + after;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables of malformed files: each with the exact text by which it is refused. A table prints how many it has tried.
 #pragma once
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -30,6 +31,13 @@ inline Rows joined(const std::vector<Rows> &tables) {
   Rows all;
   for (const Rows &table : tables) all.insert(all.end(), table.begin(), table.end());
   return all;
+}
+
+// The text `count` times, {} in it as 0, 1, ...
+inline std::string repeated(int count, const std::string &format) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += fmt::format(fmt::runtime(format), i);
+  return text;
 }
 
 inline std::vector<std::byte> bytes_of(const std::string &text) {

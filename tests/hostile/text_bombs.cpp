@@ -3,15 +3,10 @@
 #include <fmt/format.h>
 
 #include "tests/hostile/bombs.h"
+#include "tests/hostile/malformed.h"
 
 namespace sluice::hostile {
 namespace {
-
-std::string repeated(int count, const std::string &format) {
-  std::string text;
-  for (int i = 0; i < count; ++i) text += fmt::format(fmt::runtime(format), i);
-  return text;
-}
 
 std::string checkpoint(const std::string &header, uint64_t length) {
   std::string file;

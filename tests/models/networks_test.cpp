@@ -110,11 +110,7 @@ Network load(const NetworkCase &one, const std::string &algorithm = "fastest") {
   const auto mode = network.fixture.metadata.find("mode");
   if (mode != network.fixture.metadata.end()) options.mode = mode->second;
   options.algorithm = algorithm;
-  ParseOptions parse;
-  parse.overrides = options.parameters;
-  parse.mode = options.mode;
-  parse.composites = &KernelTable::linked().composites();
-  network.model = std::make_shared<const Model>(read_graph(models() / (one.model + ".graph"), parse),
+  network.model = std::make_shared<const Model>(read_graph(models() / (one.model + ".graph"), parse_options(options)),
                                                 std::move(conversion.tensors), options);
   return network;
 }
