@@ -58,7 +58,7 @@ TEST(Bombs, OfGraphsAreRefused) { expect_harmless(graph_bombs()); }
 TEST(Bombs, OfNamesAreRefused) { expect_harmless(names_bombs()); }
 
 TEST(Bombs, AreEnough) {
-  EXPECT_GE(picture_bombs().size() + checkpoint_bombs().size() + graph_bombs().size() + names_bombs().size(), 40u);
+  EXPECT_GE(picture_bombs().size() + checkpoint_bombs().size() + graph_bombs().size() + names_bombs().size(), 70u);
 }
 
 // What a load may take: the file, a tenth of it, and 32 MB.

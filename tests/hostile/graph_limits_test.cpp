@@ -36,7 +36,7 @@ TEST(HostileGraph, NumbersOfThingsAreLimited) {
     body += '\n';
   }
   expect_refusals(
-      "graph with too much of something",
+      "graph with too much of something", 7,
       {{"Parameters", graph(repeated(1001, "param p{}=1\n")), "g:1002: param 'p1000': more than 1000 parameters"},
        {"Inputs", graph(repeated(1000, "input i{} [n]\n")), "g:1002: input 'x': more than 1000 inputs"},
        {"Outputs", graph("", repeated(1000, "output o{} from x\n")), "g:1004: output 'o999': more than 1000 outputs"},

@@ -124,7 +124,7 @@ Rows layout_rows() {
 }
 
 TEST(HostileNames, MalformedFilesAreRefused) {
-  expect_refusals("names", joined({statement_rows(), layout_rows()}),
+  expect_refusals("names", 75, joined({statement_rows(), layout_rows()}),
                   [](const std::string &file) { parse_names(file, "n"); });
 }
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <ostream>
 
+#include "tests/support/table_size.h"
 #include "tests/weights_io/pickle_builder.h"
 #include "weights_io/checkpoint.h"
 #include "weights_io/torch/pickle_opcodes.h"
@@ -391,6 +392,8 @@ TEST(Pickle, SharedListsWithoutTensorsAreFine) {
   for (int i = 0; i < 60; ++i) body += "](h" + op(i) + "h" + op(i) + "eq" + op(i + 1);
   EXPECT_EQ(open(torch_zip(pickled("(" + body + "l")))->others().size(), 61u);
 }
+
+TEST(HostilePickles, AreAsManyAsSecurityMdSays) { EXPECT_GE(test::table_size("HostilePickle"), 150); }
 
 }  // namespace
 }  // namespace sluice

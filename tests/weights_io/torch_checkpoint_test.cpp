@@ -7,6 +7,7 @@
 #include <numeric>
 #include <ostream>
 
+#include "tests/support/table_size.h"
 #include "tests/weights_io/pickle_builder.h"
 #include "weights_io/checkpoint.h"
 #include "weights_io/torch/torch_view.h"
@@ -372,6 +373,8 @@ TEST(TorchCheckpoint, AllContainersHoldTheSameTensors) {
     }
   }
 }
+
+TEST(DamagedContainers, AreAsManyAsSecurityMdSays) { EXPECT_GE(test::table_size("DamagedContainer"), 55); }
 
 }  // namespace
 }  // namespace sluice
