@@ -14,6 +14,7 @@
 // The paste (transposed convolution with the raw 4x4 patches, stride 2, over 4) is summed per output parity e:
 //   out(2u + e) = 1/4 sum_q [sum_d attention(q + s d, u + s d)] * input(2q + e), d in {0,1}^2, s = 2e - 1 per axis,
 // which needs 4 products a pair instead of 16.
+#include "gram_scores.h"
 #include "layer_generators.h"
 #include "nearest.h"
 
@@ -78,8 +79,13 @@ struct ContextualAttention : sluice::LayerDefaults {
     Stages stages;
     const Grid grid{in["input"].extent.at("x") / 2, in["input"].extent.at("y") / 2};
     define_mask(in, stages, grid);
-    define_patches(in, stages, grid);
-    define_scores(in, stages, grid);
+    define_downsampled(in, stages, grid);
+    if (in.backward) {
+      define_patches(in, stages, grid);
+      define_scores(in, stages, grid);
+    } else {
+      sluice::GramScores(in, grid.w, grid.h, fuse).define(stages, stages["downsampled"]);
+    }
     define_attention(in, stages, grid);
     define_paste(in, stages, grid);
     return stages;
@@ -111,20 +117,25 @@ struct ContextualAttention : sluice::LayerDefaults {
     mm(x, y, n) = select(hole == in.constant(0), in.constant(1), in.constant(0));
   }
 
-  // Steps 2 and 4: 3x3 patches of the feature subsampled by align_corners indices; zero beyond the grid.
-  void define_patches(const Context &in, Stages &stages, const Grid &grid) const {
+  // Step 2: the feature subsampled by align_corners indices; zero beyond the grid.
+  void define_downsampled(const Context &in, Stages &stages, const Grid &grid) const {
     const Operand &input = in["input"];
     Func &column = stages.add("column"), &row = stages.add("row"), &downsampled = stages.add("downsampled");
     column(x) = sluice::nearest(clamp(x, 0, grid.w - 1), input.extent.at("x"), grid.w, true);
     row(y) = sluice::nearest(clamp(y, 0, grid.h - 1), input.extent.at("y"), grid.h, true);
     downsampled(c, x, y, n) = select(grid.inside(x, y), input(c, column(x), row(y), n), in.constant(0));
+  }
+
+  // Step 4: 3x3 patches.
+  void define_patches(const Context &in, Stages &stages, const Grid &grid) const {
+    const Func downsampled = stages["downsampled"];
     const auto patch = [&](const Expr &i, const Expr &j) {
       return select(grid.inside(i, j), downsampled(c, i + kx - 1, j + ky - 1, n), in.constant(0));
     };
     Func &query = stages.add("query"), &squares = stages.add("squares"), &norm = stages.add("norm"),
          &key = stages.add("key");
     query(c, kx, ky, x, y, n) = fuse ? continued(patch, grid) : patch(x, y);
-    const RDom r(0, input.extent.at("c"), 0, 3, 0, 3, "r");
+    const RDom r(0, in["input"].extent.at("c"), 0, 3, 0, 3, "r");
     squares(x, y, n) = in.constant(0);
     squares(x, y, n) += query(r[0], r[1], r[2], x, y, n) * query(r[0], r[1], r[2], x, y, n);
     // sqrt(max(s, floor^2)) is max(sqrt(s), floor), without the infinite slope of sqrt at 0.
@@ -192,6 +203,10 @@ struct ContextualAttention : sluice::LayerDefaults {
     Func &value = stages.add("value");
     value(c, x, y, n) = in["input"](c, x, y, n);
     const RDom q(0, grid.w, 0, grid.h, "q");
+    // No more queries and rows of keys than there are; autodiff wants the plain index.
+    const auto within = [&](const Expr &i, const Expr &extent) {
+      return in.backward ? i : clamp(i, 0, extent - 1);
+    };
     std::vector<Expr> parities;
     for (int parity = 0; parity < 4; parity++) {
       const int ex = parity % 2, ey = parity / 2;
@@ -201,7 +216,8 @@ struct ContextualAttention : sluice::LayerDefaults {
       for (int d = 0; d < 4; d++) {
         const int dx = (d % 2) * (2 * ex - 1), dy = (d / 2) * (2 * ey - 1);
         sum += select(grid.inside(qx + dx, qy + dy) && grid.inside(px + dx, py + dy),
-                      attention(qx + dx, qy + dy, px + dx, py + dy, n), in.constant(0));
+                      attention(qx + dx, within(qy + dy, grid.h), within(px + dx, grid.w), within(py + dy, grid.h), n),
+                      in.constant(0));
       }
       spread(qx, qy, px, py, n) = sum;
       paste(c, px, py, n) = in.constant(0);

@@ -36,43 +36,50 @@ void sum_in_lanes(Func &stage, const Var &consumer, int lanes) {
   partial.compute_at(stage, consumer).vectorize(lane).update().vectorize(lane);
 }
 
-// Patches and keys, once for the picture, stored with a grid row innermost: vectors of keys are dense, and the queries
-// of a register tile lie side by side, one address for all of them.
-void schedule_patches(sluice::Plan &plan) {
+// The plane of pixels, once for the picture, a row of it innermost: vectors of keys are dense, and the queries of a
+// register tile lie side by side.
+void schedule_plane(sluice::Plan &plan) {
   const int lanes = plan.lanes();
   for (const std::string name : {"column", "row", "mask_feature", "mask_small", "mm"}) plan.stages[name].compute_root();
-  Func &query = plan.stages["query"], &squares = plan.stages["squares"], &norm = plan.stages["norm"],
-       &key = plan.stages["key"];
-  Func turned = query.in();
-  for (Func stage : {turned, key}) {
-    stage.compute_root()
-        .reorder_storage(x, c, kx, ky, y, n)
-        .parallel(y)
-        .split(x, x, xi, lanes, TailStrategy::RoundUp)
-        .reorder(xi, c, kx, ky, x, y, n)
-        .vectorize(xi);
-  }
-  query.compute_at(turned, y).vectorize(c, lanes, TailStrategy::GuardWithIf);
-  norm.compute_root().parallel(y).vectorize(x, lanes, TailStrategy::RoundUp);
-  squares.compute_at(norm, x).vectorize(x).update().vectorize(x);
+  Func &pixels = plan.stages["pixels"], &squares = plan.stages["squares"], &inverse = plan.stages["inverse_norm"];
+  Func turned = pixels.in();
+  turned.compute_root()
+      .reorder_storage(x, c, y, n)
+      .parallel(y)
+      .split(x, x, xi, lanes, TailStrategy::RoundUp)
+      .reorder(xi, c, x, y, n)
+      .vectorize(xi);
+  pixels.compute_at(turned, y).vectorize(c, lanes, TailStrategy::GuardWithIf);
+  squares.compute_root().parallel(y).vectorize(x, lanes, TailStrategy::RoundUp);
+  squares.update().parallel(y).reorder(x, squares.rvars()[0]).vectorize(x, lanes, TailStrategy::RoundUp);
+  inverse.compute_root().parallel(y).vectorize(x, lanes, TailStrategy::RoundUp);
 }
 
+// One row of keys after the other, each stage a window that slides along with it.
 void schedule_scores(sluice::Plan &plan) {
   const Var qo("qo"), po("po");
   const int lanes = plan.lanes(), queries = plan.tuned("queries");
-  Func &output = plan.stages["output"], &scores = plan.stages["scores"];
+  Func &output = plan.stages["output"], &gram = plan.stages["gram"];
   Func &consumer = plan.stages[plan.stages.has("fused") ? "fused" : "logit"];
   consumer.compute_at(output, task).reorder(qx, px, py, qy, n).vectorize(qx, lanes, TailStrategy::GuardWithIf);
-  Func row = scores.in();
+  std::vector<std::string> windows{"scores"};
+  if (plan.stages.has("fused")) windows.push_back("fused_rows");
+  for (const std::string &name : windows) {
+    plan.stages[name]
+        .store_at(output, task)
+        .compute_at(consumer, qy)
+        .reorder(qx, px, py, qy, n)
+        .vectorize(qx, lanes, TailStrategy::ShiftInwards);
+  }
+  Func row = gram.in();
   row.store_at(output, task).compute_at(consumer, qy);
   row.split(qx, qo, qx, lanes, TailStrategy::RoundUp)
       .split(px, po, px, queries, TailStrategy::RoundUp)
       .reorder(qx, px, qo, po, py, qy, n)
       .vectorize(qx)
       .unroll(px);
-  scores.compute_at(row, qo).vectorize(qx).unroll(px);
-  const std::vector<RVar> r = scores.rvars();
-  scores.update().reorder(qx, px, r[0], r[1], r[2]).vectorize(qx).unroll(px);
+  gram.compute_at(row, qo).vectorize(qx).unroll(px);
+  gram.update().reorder(qx, px, gram.rvars()[0]).vectorize(qx).unroll(px);
 }
 
 void schedule_softmax(sluice::Plan &plan) {
@@ -112,7 +119,7 @@ void schedule_paste(sluice::Plan &plan) {
 
 SLUICE_SCHEDULE(cpu, contextual_attention, forward) {
   tile_output(plan);
-  schedule_patches(plan);
+  schedule_plane(plan);
   schedule_scores(plan);
   schedule_softmax(plan);
   schedule_paste(plan);
