@@ -194,7 +194,13 @@ struct ContextualAttention : sluice::LayerDefaults {
     unnormalised(qx, qy, px, py, n) = exp(logit(qx, qy, px, py, n) - row_max(px, py, n));
     row_sum(px, py, n) = in.constant(0);
     row_sum(px, py, n) += unnormalised(q.x, q.y, px, py, n);
-    attention(qx, qy, px, py, n) = unnormalised(qx, qy, px, py, n) / row_sum(px, py, n) * mm(qx, qy, mask_n);
+    // Zero beyond the grid. There are no more queries and rows of keys than the grid has; autodiff wants plain indices.
+    const auto within = [&](const Expr &i, const Expr &extent) { return in.backward ? i : clamp(i, 0, extent - 1); };
+    const Expr row = within(qy, grid.h), to_x = within(px, grid.w), to_y = within(py, grid.h);
+    attention(qx, qy, px, py, n) =
+        select(grid.inside(qx, qy) && grid.inside(px, py),
+               unnormalised(qx, row, to_x, to_y, n) * mm(qx, row, mask_n) * (in.constant(1) / row_sum(to_x, to_y, n)),
+               in.constant(0));
   }
 
   // Step 9.
@@ -203,21 +209,16 @@ struct ContextualAttention : sluice::LayerDefaults {
     Func &value = stages.add("value");
     value(c, x, y, n) = in["input"](c, x, y, n);
     const RDom q(0, grid.w, 0, grid.h, "q");
-    // No more queries and rows of keys than there are; autodiff wants the plain index.
-    const auto within = [&](const Expr &i, const Expr &extent) {
-      return in.backward ? i : clamp(i, 0, extent - 1);
-    };
     std::vector<Expr> parities;
     for (int parity = 0; parity < 4; parity++) {
       const int ex = parity % 2, ey = parity / 2;
       Func &spread = stages.add("spread" + std::to_string(parity)),
            &paste = stages.add("paste" + std::to_string(parity));
-      Expr sum = in.constant(0);
+      Expr sum;
       for (int d = 0; d < 4; d++) {
         const int dx = (d % 2) * (2 * ex - 1), dy = (d / 2) * (2 * ey - 1);
-        sum += select(grid.inside(qx + dx, qy + dy) && grid.inside(px + dx, py + dy),
-                      attention(qx + dx, within(qy + dy, grid.h), within(px + dx, grid.w), within(py + dy, grid.h), n),
-                      in.constant(0));
+        const Expr shifted = attention(qx + dx, qy + dy, px + dx, py + dy, n);
+        sum = sum.defined() ? sum + shifted : shifted;
       }
       spread(qx, qy, px, py, n) = sum;
       paste(c, px, py, n) = in.constant(0);

@@ -61,7 +61,10 @@ void schedule_scores(sluice::Plan &plan) {
   const int lanes = plan.lanes(), queries = plan.tuned("queries");
   Func &output = plan.stages["output"], &gram = plan.stages["gram"];
   Func &consumer = plan.stages[plan.stages.has("fused") ? "fused" : "logit"];
-  consumer.compute_at(output, task).reorder(qx, px, py, qy, n).vectorize(qx, lanes, TailStrategy::GuardWithIf);
+  consumer.compute_at(output, task)
+      .reorder_storage(qx, px, py, qy, n)
+      .reorder(qx, px, py, qy, n)
+      .vectorize(qx, lanes, TailStrategy::GuardWithIf);
   std::vector<std::string> windows{"scores"};
   if (plan.stages.has("fused")) windows.push_back("fused_rows");
   for (const std::string &name : windows) {
@@ -82,19 +85,23 @@ void schedule_scores(sluice::Plan &plan) {
   gram.update().reorder(qx, px, gram.rvars()[0]).vectorize(qx).unroll(px);
 }
 
+// A query after the other: its row of exponentials stays in the first cache.
 void schedule_softmax(sluice::Plan &plan) {
   const int lanes = plan.lanes();
-  Func &output = plan.stages["output"];
+  Func &attention = plan.stages["attention"];
+  attention.compute_at(plan.stages["output"], task)
+      .reorder_storage(qx, px, py, qy, n)
+      .vectorize(qx, lanes, TailStrategy::GuardWithIf);
+  plan.stages["unnormalised"].compute_at(attention, px).vectorize(qx, lanes, TailStrategy::GuardWithIf);
   for (const std::string name : {"row_max", "row_sum"}) {
-    plan.stages[name].compute_at(output, task);
+    plan.stages[name].compute_at(attention, px);
     sum_in_lanes(plan.stages[name], px, lanes);
   }
-  plan.stages["attention"].compute_at(output, task).vectorize(qx, lanes, TailStrategy::GuardWithIf);
 }
 
 void schedule_paste(sluice::Plan &plan) {
-  const Var co("co"), po("po"), row("row");
-  const int lanes = plan.lanes(), pixels = plan.tuned("pixels");
+  const Var co("co"), cv("cv"), po("po"), row("row");
+  const int lanes = plan.lanes(), pixels = plan.tuned("pixels"), vectors = plan.tuned("vectors");
   Func &output = plan.stages["output"];
   plan.stages["value"].compute_root().vectorize(c, lanes, TailStrategy::RoundUp).parallel(y);
   for (int parity = 0; parity < 4; parity++) {
@@ -104,13 +111,15 @@ void schedule_paste(sluice::Plan &plan) {
     Func partial = paste.update().rfactor(q[1], row);
     paste.compute_at(output, task).vectorize(c, lanes, TailStrategy::RoundUp);
     paste.update()
-        .split(c, co, c, lanes, TailStrategy::RoundUp)
+        .split(c, co, c, vectors * lanes, TailStrategy::RoundUp)
+        .split(c, cv, c, lanes)
         .split(px, po, px, pixels, TailStrategy::RoundUp)
-        .reorder(c, px, co, po, py, q[1], n)
+        .reorder(c, cv, px, co, po, py, q[1], n)
         .vectorize(c)
+        .unroll(cv)
         .unroll(px);
-    partial.compute_at(paste, co).vectorize(c).unroll(px);
-    partial.update().reorder(c, px, q[0]).vectorize(c).unroll(px);
+    partial.compute_at(paste, co).vectorize(c, lanes).unroll(c).unroll(px);
+    partial.update().reorder(c, px, q[0]).vectorize(c, lanes).unroll(c).unroll(px);
     spread.compute_at(paste, q[1]).vectorize(qx, lanes, TailStrategy::RoundUp);
   }
 }

@@ -73,7 +73,7 @@ const RegisterLayerCases registered(
          false},
         {"",
          "winograd_dilation_beyond",
-         "kernel=3 channels=16 dilation=65536,9 padding=same activation=elu",
+         "kernel=3 channels=16 dilation=3000,20 padding=same activation=elu",
          {{2, 16, 5, 8}},
          false},
         {"", "narrow_groups", "kernel=3 channels=20 groups=2 padding=same activation=elu", {{2, 32, 9, 7}}, false},

@@ -17,17 +17,31 @@ constexpr double kGradientBound = 1e-6;
 class LayerTest : public ::testing::TestWithParam<LayerCase> {};
 class ExactLayerTest : public LayerTest {};  // the cases whose whole-number results have no rounding
 
-TEST_P(LayerTest, ValuesWithinBound) {
-  const Problem problem(GetParam(), false);
+void expect_values_within_bound(const LayerCase &one) {
+  const Problem problem(one, false);
   const Array<double> output = run_kernel(problem),
                       reference = problem.reference().value(problem.attributes(), problem.operands());
   ASSERT_EQ(output.shape, reference.shape);
-  const bool constant_result = GetParam().constants.count("mask") != 0;
+  const bool constant_result = one.constants.count("mask") != 0;
   EXPECT_TRUE(constant_result || is_telling(reference));
   const Array<double> bound = allowed_error(problem, reference);
   for (size_t i = 0; i < output.values.size(); i++) {
     ASSERT_LE(std::fabs(output.values[i] - reference.values[i]), bound.values[i])
         << "element " << i << " is " << output.values[i] << ", expected " << reference.values[i];
+  }
+}
+
+TEST_P(LayerTest, ValuesWithinBound) { expect_values_within_bound(GetParam()); }
+
+// Forward only: backward would store the padding.
+TEST(HugeDilation, ForwardHasTheMiddleTaps) {
+  for (const std::string dilation : {"1048576", "65536,3", "2,1048576"}) {
+    for (const std::string layer : {"conv2d", "gated_conv2d"}) {
+      if (references().count(layer) == 0) continue;  // a build of some layers only
+      SCOPED_TRACE(layer + " dilation=" + dilation);
+      expect_values_within_bound(
+          {layer, "huge_dilation", "kernel=3 channels=33 padding=same dilation=" + dilation, {{1, 16, 4, 6}}});
+    }
   }
 }
 
