@@ -99,7 +99,8 @@ class Draw {
   void draw_base(int64_t batch) {
     const std::vector<int64_t> &first = from_.inputs[0];
     n_ = {base_extent(0), batch > 0 ? batch : random_.chance(50) ? random_.between(1, 2) : random_.between(1, 5)};
-    const int64_t groups = std::max<int64_t>(line_.integer("groups", line_.integer("num_groups", 1)), 1);
+    const int64_t factor = line_.integer("factor", 1);
+    const int64_t groups = std::max<int64_t>(line_.integer("groups", line_.integer("num_groups", factor * factor)), 1);
     const auto channels = [&](int64_t before) {
       const int64_t value = random_.chance(30) ? before * random_.between(1, 3) : random_.between(1, 40);
       return random_.chance(90) ? round_up(value, groups) : value;
@@ -130,10 +131,44 @@ class Draw {
     const bool batched = shape[0] == n_.before;
     if (batched) shape[0] = n_.after;
     drawn_.batched.push_back(batched);
-    const bool same_rank = shape.size() == space_.size();
+    const bool like_picture = is_picture(shape);
     for (size_t d = 1; d < shape.size(); d++) {
-      shape[d] = same_rank && d >= 2 ? spatial(shape[d], space_[d]) : counted(shape[d]);
+      const size_t from_end = shape.size() - d;  // generated kernels, [n, c, taps, (o,) y, x]: a set for every result
+      const bool of_result = shape.size() > space_.size() && from_end + 2 <= space_.size();
+      shape[d] = like_picture && d >= 2 ? spatial(shape[d], space_[d])
+                 : of_result            ? result(shape[d], space_.size() - from_end)
+                                        : counted(shape[d]);
     }
+  }
+
+  bool is_picture(const std::vector<int64_t> &shape) const {
+    if (shape.size() != space_.size()) return false;
+    for (size_t d = 2; d < shape.size(); d++) {
+      const int64_t extent = shape[d], base = space_[d].before;
+      if (extent != 1 && extent % base != 0 && base % extent != 0) return false;
+    }
+    return true;
+  }
+
+  // An extent that is that of the layer's result on axis d of the picture.
+  int64_t result(int64_t extent, size_t d) const {
+    const AttributeLine before(from_.attributes);
+    return extent == window_result(before, space_[d].before, d - 2) ? window_result(line_, space_[d].after, d - 2)
+                                                                    : spatial(extent, space_[d]);
+  }
+
+  static int64_t window_result(const AttributeLine &line, int64_t extent, size_t axis) {
+    const auto item = [&](const std::string &name, size_t number, int64_t otherwise) -> int64_t {
+      if (!line.has(name)) return otherwise;
+      const std::vector<std::string> &items = line.items(name);
+      const std::string &text = items[std::min(number, items.size() - 1)];
+      return is_number(text) ? std::stoll(text) : otherwise;
+    };
+    const int64_t stride = item("stride", axis, 1);
+    const int64_t reach = item("dilation", axis, 1) * (item("kernel", axis, 1) - 1);
+    if (line.has("padding") && line.items("padding")[0] == "same") return (extent + stride - 1) / stride;
+    const int64_t padding = item("padding", 2 * axis, 0) + item("padding", 2 * axis + 1, 0);
+    return std::max<int64_t>((extent + padding - reach - 1) / stride + 1, 1);
   }
 
   static int64_t spatial(int64_t extent, const Change &base) {
