@@ -61,10 +61,7 @@ void schedule_scores(sluice::Plan &plan) {
   const int lanes = plan.lanes(), queries = plan.tuned("queries");
   Func &output = plan.stages["output"], &gram = plan.stages["gram"];
   Func &consumer = plan.stages[plan.stages.has("fused") ? "fused" : "logit"];
-  consumer.compute_at(output, task)
-      .reorder_storage(qx, px, py, qy, n)
-      .reorder(qx, px, py, qy, n)
-      .vectorize(qx, lanes, TailStrategy::GuardWithIf);
+  consumer.compute_at(output, task).reorder(qx, px, py, qy, n).vectorize(qx, lanes, TailStrategy::GuardWithIf);
   std::vector<std::string> windows{"scores"};
   if (plan.stages.has("fused")) windows.push_back("fused_rows");
   for (const std::string &name : windows) {
@@ -89,9 +86,7 @@ void schedule_scores(sluice::Plan &plan) {
 void schedule_softmax(sluice::Plan &plan) {
   const int lanes = plan.lanes();
   Func &attention = plan.stages["attention"];
-  attention.compute_at(plan.stages["output"], task)
-      .reorder_storage(qx, px, py, qy, n)
-      .vectorize(qx, lanes, TailStrategy::GuardWithIf);
+  attention.compute_at(plan.stages["output"], task).vectorize(qx, lanes, TailStrategy::GuardWithIf);
   plan.stages["unnormalised"].compute_at(attention, px).vectorize(qx, lanes, TailStrategy::GuardWithIf);
   for (const std::string name : {"row_max", "row_sum"}) {
     plan.stages[name].compute_at(attention, px);
