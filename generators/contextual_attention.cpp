@@ -12,8 +12,8 @@
 //   column pass  (x, y) -> (x, y + 1); beyond the end of a column: the start of the next one, i.e. rows -1 and gh are
 //                rows gh - 1 and 0 shifted by one column
 // The paste (transposed convolution with the raw 4x4 patches, stride 2, over 4) is summed per output parity e:
-//   out(2u + e) = 1/4 sum_q [sum_d attention(q + s d, u + s d)] * input(2q + e), d in {0,1}^2, s = 2e - 1 per axis,
-// which needs 4 products a pair instead of 16.
+//   out(2u + e) = 1/4 sum_q spread(q + e - 1, u + e - 1) * input(2q + e), spread(q, u) = sum_d attention(q + d, u + d),
+// d in {0,1}^2, which needs 4 products a pair instead of 16.
 #include "gram_scores.h"
 #include "layer_generators.h"
 #include "nearest.h"
@@ -96,7 +96,7 @@ struct ContextualAttention : sluice::LayerDefaults {
     Expr w, h;
     Expr inside(const Expr &px, const Expr &py) const { return px >= 0 && px < w && py >= 0 && py < h; }
   };
-  const Var c{"c"}, x{"x"}, y{"y"}, n{"n"}, kx{"kx"}, ky{"ky"}, qx{"qx"}, qy{"qy"}, px{"px"}, py{"py"};
+  const Var c{"c"}, x{"x"}, y{"y"}, n{"n"}, kx{"kx"}, ky{"ky"}, qx{"qx"}, qy{"qy"}, px{"px"}, py{"py"}, parity{"parity"};
 
   // Published steps 3 and 5: the mask at feature size, at grid size, and mm = 1 where no hole is near.
   void define_mask(const Context &in, Stages &stages, const Grid &grid) const {
@@ -209,23 +209,34 @@ struct ContextualAttention : sluice::LayerDefaults {
     Func &value = stages.add("value");
     value(c, x, y, n) = in["input"](c, x, y, n);
     const RDom q(0, grid.w, 0, grid.h, "q");
+    Func &spread = stages.add("spread");
+    Expr sum;
+    for (int d = 0; d < 4; d++) {
+      const Expr shifted = attention(qx + d % 2, qy + d / 2, px + d % 2, py + d / 2, n);
+      sum = sum.defined() ? sum + shifted : shifted;
+    }
+    spread(qx, qy, px, py, n) = sum;
+    // One parity's term of pair (q, p).
+    const auto term = [&](const Expr &ex, const Expr &ey) {
+      return spread(q.x + ex - 1, q.y + ey - 1, px + ex - 1, py + ey - 1, n) * value(c, q.x * 2 + ex, q.y * 2 + ey, n);
+    };
+    Func &output = stages.add("output");
+    if (!in.backward) {
+      Func &paste = stages.add("paste");
+      paste(c, px, py, parity, n) = in.constant(0);
+      paste(c, px, py, parity, n) += term(parity % 2, parity / 2);
+      output(c, x, y, n) = paste(c, x / 2, y / 2, y % 2 * 2 + x % 2, n) * in.constant(0.25);
+      return;
+    }
+    // A function each: the adjoint of a sum whose parity is an index would scatter.
     std::vector<Expr> parities;
-    for (int parity = 0; parity < 4; parity++) {
-      const int ex = parity % 2, ey = parity / 2;
-      Func &spread = stages.add("spread" + std::to_string(parity)),
-           &paste = stages.add("paste" + std::to_string(parity));
-      Expr sum;
-      for (int d = 0; d < 4; d++) {
-        const int dx = (d % 2) * (2 * ex - 1), dy = (d / 2) * (2 * ey - 1);
-        const Expr shifted = attention(qx + dx, qy + dy, px + dx, py + dy, n);
-        sum = sum.defined() ? sum + shifted : shifted;
-      }
-      spread(qx, qy, px, py, n) = sum;
+    for (int number = 0; number < 4; number++) {
+      Func &paste = stages.add("paste" + std::to_string(number));
       paste(c, px, py, n) = in.constant(0);
-      paste(c, px, py, n) += spread(q.x, q.y, px, py, n) * value(c, q.x * 2 + ex, q.y * 2 + ey, n);
+      paste(c, px, py, n) += term(number % 2, number / 2);
       parities.push_back(paste(c, x / 2, y / 2, n) * in.constant(0.25));
     }
-    stages.add("output")(c, x, y, n) =
+    output(c, x, y, n) =
         select(y % 2 == 0, select(x % 2 == 0, parities[0], parities[1]), select(x % 2 == 0, parities[2], parities[3]));
   }
 };

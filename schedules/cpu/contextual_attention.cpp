@@ -9,7 +9,7 @@ using namespace Halide;
 namespace {
 
 const Var c("c"), x("x"), y("y"), n("n"), kx("kx"), ky("ky"), qx("qx"), qy("qy"), px("px"), py("py"), xi("xi"),
-    yi("yi"), task("task");
+    yi("yi"), task("task"), parity("parity");
 
 void tile_output(sluice::Plan &plan) {
   const Var xp("xp"), yp("yp");
@@ -82,11 +82,12 @@ void schedule_scores(sluice::Plan &plan) {
   gram.update().reorder(qx, px, gram.rvars()[0]).vectorize(qx).unroll(px);
 }
 
-// A query after the other: its row of exponentials stays in the first cache.
+// A query after the other: its row of exponentials stays in the first cache, two rows of queries in the second.
 void schedule_softmax(sluice::Plan &plan) {
   const int lanes = plan.lanes();
-  Func &attention = plan.stages["attention"];
-  attention.compute_at(plan.stages["output"], task).vectorize(qx, lanes, TailStrategy::GuardWithIf);
+  Func &output = plan.stages["output"], &attention = plan.stages["attention"], &spread = plan.stages["spread"];
+  spread.compute_at(output, task).reorder_storage(qx, px, py, qy, n).vectorize(qx, lanes, TailStrategy::GuardWithIf);
+  attention.store_at(output, task).compute_at(spread, py).vectorize(qx, lanes, TailStrategy::GuardWithIf);
   plan.stages["unnormalised"].compute_at(attention, px).vectorize(qx, lanes, TailStrategy::GuardWithIf);
   for (const std::string name : {"row_max", "row_sum"}) {
     plan.stages[name].compute_at(attention, px);
@@ -99,24 +100,20 @@ void schedule_paste(sluice::Plan &plan) {
   const int lanes = plan.lanes(), pixels = plan.tuned("pixels"), vectors = plan.tuned("vectors");
   Func &output = plan.stages["output"];
   plan.stages["value"].compute_root().vectorize(c, lanes, TailStrategy::RoundUp).parallel(y);
-  for (int parity = 0; parity < 4; parity++) {
-    Func &paste = plan.stages["paste" + std::to_string(parity)],
-         &spread = plan.stages["spread" + std::to_string(parity)];
-    const std::vector<RVar> q = paste.rvars();
-    Func partial = paste.update().rfactor(q[1], row);
-    paste.compute_at(output, task).vectorize(c, lanes, TailStrategy::RoundUp);
-    paste.update()
-        .split(c, co, c, vectors * lanes, TailStrategy::RoundUp)
-        .split(c, cv, c, lanes)
-        .split(px, po, px, pixels, TailStrategy::RoundUp)
-        .reorder(c, cv, px, co, po, py, q[1], n)
-        .vectorize(c)
-        .unroll(cv)
-        .unroll(px);
-    partial.compute_at(paste, co).vectorize(c, lanes).unroll(c).unroll(px);
-    partial.update().reorder(c, px, q[0]).vectorize(c, lanes).unroll(c).unroll(px);
-    spread.compute_at(paste, q[1]).vectorize(qx, lanes, TailStrategy::RoundUp);
-  }
+  Func &paste = plan.stages["paste"];
+  const std::vector<RVar> q = paste.rvars();
+  Func partial = paste.update().rfactor(q[1], row);
+  paste.compute_at(output, task).vectorize(c, lanes, TailStrategy::RoundUp);
+  paste.update()
+      .split(c, co, c, vectors * lanes, TailStrategy::RoundUp)
+      .split(c, cv, c, lanes)
+      .split(px, po, px, pixels, TailStrategy::RoundUp)
+      .reorder(c, cv, px, co, po, py, parity, q[1], n)
+      .vectorize(c)
+      .unroll(cv)
+      .unroll(px);
+  partial.compute_at(paste, co).vectorize(c, lanes).unroll(c).unroll(px);
+  partial.update().reorder(c, px, q[0]).vectorize(c, lanes).unroll(c).unroll(px);
 }
 
 }  // namespace
