@@ -76,10 +76,11 @@ class GramScores {
   void define_scores(Stages &stages) const {
     using namespace Halide;
     const Func pixels = stages["pixels"];
-    Func &gram = stages.add("gram"), &scores = stages.add("scores");
+    Func &queries = stages.add("queries"), &gram = stages.add("gram"), &scores = stages.add("scores");
+    queries(c, x, y, n) = pixels(c, x, y, n);
     const RDom r(0, in_["input"].extent.at("c"));
     gram(qx, qy, px, py, n) = zero();
-    gram(qx, qy, px, py, n) += pixels(r, qx, qy, n) * pixels(r, px, py, n);
+    gram(qx, qy, px, py, n) += pixels(r, qx, qy, n) * queries(r, px, py, n);
     Expr sum;
     for (int dy = -1; dy <= 1; dy++) {
       for (int dx = -1; dx <= 1; dx++) {

@@ -71,14 +71,15 @@ void schedule_scores(sluice::Plan &plan) {
         .reorder(qx, px, py, qy, n)
         .vectorize(qx, lanes, TailStrategy::ShiftInwards);
   }
+  plan.stages["queries"].compute_at(output, task).reorder_storage(x, c, y, n).vectorize(x, lanes, TailStrategy::RoundUp);
   Func row = gram.in();
   row.store_at(output, task).compute_at(consumer, qy);
   row.split(qx, qo, qx, lanes, TailStrategy::RoundUp)
       .split(px, po, px, queries, TailStrategy::RoundUp)
-      .reorder(qx, px, qo, po, py, qy, n)
+      .reorder(qx, px, po, py, qo, qy, n)
       .vectorize(qx)
       .unroll(px);
-  gram.compute_at(row, qo).vectorize(qx).unroll(px);
+  gram.compute_at(row, po).vectorize(qx).unroll(px);
   gram.update().reorder(qx, px, gram.rvars()[0]).vectorize(qx).unroll(px);
 }
 
