@@ -96,7 +96,8 @@ struct ContextualAttention : sluice::LayerDefaults {
     Expr w, h;
     Expr inside(const Expr &px, const Expr &py) const { return px >= 0 && px < w && py >= 0 && py < h; }
   };
-  const Var c{"c"}, x{"x"}, y{"y"}, n{"n"}, kx{"kx"}, ky{"ky"}, qx{"qx"}, qy{"qy"}, px{"px"}, py{"py"}, parity{"parity"};
+  const Var c{"c"}, x{"x"}, y{"y"}, n{"n"}, kx{"kx"}, ky{"ky"}, qx{"qx"}, qy{"qy"}, px{"px"}, py{"py"},
+      parity{"parity"};
 
   // Published steps 3 and 5: the mask at feature size, at grid size, and mm = 1 where no hole is near.
   void define_mask(const Context &in, Stages &stages, const Grid &grid) const {
