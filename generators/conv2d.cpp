@@ -128,7 +128,8 @@ struct Conv2d : sluice::LayerDefaults {
   Stages define_winograd(const Context &in) const {
     Stages stages;
     const sluice::ConvolutionInput input = reader(in);
-    sluice::winograd::Convolution convolution(in, input.across(), input.down(), in["offset"].extent.at("o"), 1);
+    sluice::winograd::Convolution convolution(in, input.across(), input.down(), reading.value() == "doubled",
+                                              in["offset"].extent.at("o"), 1);
     convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
       return sluice::activate(activation, sums[0] * in["norm_scale"](c) + in["offset"](c), in);
     });

@@ -71,7 +71,7 @@ inline std::vector<Attribute> winograd_attributes(const std::string &weight, int
   return {{"algorithm", Kind::note, "fastest", {}, {}, {"fastest", "direct"}},
           {"transform",
            Kind::derived,
-           "winograd: algorithm=fastest kernel=3 stride=1 upsample=1 padding_mode=zeros groups=1 " + weight +
+           "winograd: algorithm=fastest kernel=3 stride=1 upsample=1|2 padding_mode=zeros groups=1 " + weight +
                ".i>=16 " + weight + ".o>=" + std::to_string(channels) + "; none:",
            {},
            {},

@@ -147,7 +147,8 @@ struct GatedConv2d : sluice::LayerDefaults {
   Stages define_winograd(const Context &in) const {
     Stages stages;
     const sluice::ConvolutionInput input = reader(in);
-    sluice::winograd::Convolution convolution(in, input.across(), input.down(), in["feature_bias"].extent.at("o"), 2);
+    sluice::winograd::Convolution convolution(in, input.across(), input.down(), reading.value() == "doubled",
+                                              in["feature_bias"].extent.at("o"), 2);
     convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
       return rest(in, c, sums[0] + in["feature_bias"](c), sums[1] + in["gate_bias"](c));
     });

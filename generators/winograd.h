@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution by Winograd's minimal filtering F(4x4, 3x3): 36 products for 16 results of 9 taps each, a quarter of the
-// direct sum's. For 3x3 kernels of stride 1, any dilation and padding.
+// direct sum's. For 3x3 kernels of stride 1, any dilation and padding, of the input as it is or enlarged by 2.
 // Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (arXiv 1509.09308), with the points 0,
 // +-sqrt(1/2), +-sqrt(2), infinity, whose rounding errors are a fifth of those of 0, +-1, +-2.
 //
@@ -122,9 +122,10 @@ inline Halide::Expr first_channel(const Halide::Expr &panel, const Halide::Expr 
 // packed_weight(lane, vector, i, point_x, point_y, panel): two vectors a panel, of one sum or of one each.
 class Convolution {
  public:
-  Convolution(const Context &in, const ConvolutionAxis &across, const ConvolutionAxis &down,
+  // doubled: the input is enlarged by 2.
+  Convolution(const Context &in, const ConvolutionAxis &across, const ConvolutionAxis &down, bool doubled,
               const Halide::Expr &channels, int sums)
-      : in_(in), across_(across), down_(down), channels_(channels), sums_(sums), lanes_(in.lanes) {}
+      : in_(in), across_(across), down_(down), doubled_(doubled), channels_(channels), sums_(sums), lanes_(in.lanes) {}
 
   // value(c, sums): a result of the layer in channel c from its sums, one a convolution.
   template <typename Value>
@@ -154,6 +155,7 @@ class Convolution {
  private:
   const Context &in_;
   ConvolutionAxis across_, down_;
+  bool doubled_;
   Halide::Expr channels_;
   int sums_, lanes_;
 
@@ -189,9 +191,10 @@ class Convolution {
     const Operand &input = in_["input"], &weight = in_["packed_weight"];
     const Expr x = stages["tile_x"](t, b) - across_.before, y = stages["tile_y"](t, b) - down_.before;
     std::vector<Expr> taps, columns, sums, rows;
+    const auto own = [&](const Expr &i) { return doubled_ ? i / 2 : i; };
     for (int k = 0; k < kPoints; k++) {
-      taps.push_back(
-          input(c, x + s * in_.scalar("dilation_w"), y + k * in_.scalar("dilation_h"), stages["tile_n"](t, b)));
+      taps.push_back(input(c, own(x + s * in_.scalar("dilation_w")), own(y + k * in_.scalar("dilation_h")),
+                           stages["tile_n"](t, b)));
     }
     Func &column = stages.add("columns"), &tile = stages.add("transformed");
     column(c, s, i, t, b) = input_transform(i, taps);

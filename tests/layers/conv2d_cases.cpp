@@ -34,6 +34,7 @@ const RegisterLayerCases registered(
         {"", "winograd", "kernel=3 channels=64 padding=same", {{1, 32, 13, 18}}},
         {"", "winograd_tail", "kernel=3 channels=37 padding=2,0,1,3 activation=relu", {{2, 17, 9, 31}}},
         {"", "winograd_dilation", "kernel=3 channels=40 dilation=3,2 padding=same activation=elu", {{2, 24, 11, 12}}},
+        {"", "winograd_upsample2", "kernel=3 channels=33 upsample=2 padding=1,0,2,3", {{2, 17, 5, 7}}},
         {"", "winograd_dilation_beyond", "kernel=3 channels=33 dilation=3000,20 padding=same", {{1, 16, 4, 6}}},
         {"", "narrow_groups", "kernel=3 channels=48 groups=3 padding=same", {{2, 48, 9, 7}}},
         {"", "winograd_norm", "kernel=3 channels=32 padding=same norm=batch_eval spectral_norm=eval", {{1, 16, 1, 2}}},

@@ -166,8 +166,8 @@ inline Array<double> magnitudes(Array<double> array) {
 // As the attribute `transform` of the convolution layers says.
 inline bool is_winograd(const Attributes &a, const Array<double> &weight, int64_t channels) {
   bool fits = a.word("algorithm", "fastest") == "fastest" && a.word("padding_mode", "zeros") == "zeros" &&
-              a.real("upsample", 1) == 1 && a.integer("groups", 1) == 1 && weight.shape[0] >= channels &&
-              weight.shape[1] >= 16;
+              (a.real("upsample", 1) == 1 || a.real("upsample", 1) == 2) && a.integer("groups", 1) == 1 &&
+              weight.shape[0] >= channels && weight.shape[1] >= 16;
   for (size_t axis = 0; axis < 2; axis++)
     fits = fits && weight.shape[2 + axis] == 3 && a.integer("stride", 1, axis) == 1;
   return fits;
