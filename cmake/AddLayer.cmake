@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# sluice_add_layer(NAME [PACKED] [UPDATED] [MACS formula] [REQUIRES condition...] [SAVED stage...] [STEPS stage...])
+# sluice_add_layer(NAME [PACKED] [UPDATED] [MACS formula] [REQUIRES condition...] [SAVED stage...] [STEPS stage...]
+#                  [TRANSFORMS name:reading...] [PACKED_TRANSFORMS name...])
 #   builds the generator executable of one layer and every kernel that generators/variants.txt lists for it:
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
 #     sluice_training_kernels  backward, and the SAVED stages that backward takes as inputs
@@ -10,6 +11,8 @@
 #   MACS: multiply-adds of a call, over attributes and axes of ports; without it none are counted.
 #   REQUIRES: conditions on the inputs over the same names, "input.c%factor=0" or, for some nodes, "mode=x:a<b".
 #   SAVED stage@key=value: variants with that value only.
+#   TRANSFORMS: forward kernels for the CPU with transform=<name>, beside those of these readings.
+#   PACKED_TRANSFORMS: those with a pack kernel of their own.
 # Ops made of others are generators/<op>.graph; their text is part of the tables.
 # sluice_finish_layers() turns the collected kernels into those libraries, each with its table of kernels.
 
@@ -43,7 +46,7 @@ target_precompile_headers(sluice_generator_support PUBLIC <Halide.h>)
 target_compile_options(sluice_generator_support PUBLIC -O0 -g0)
 
 function(sluice_add_layer NAME)
-  cmake_parse_arguments(ARG "PACKED;UPDATED;WINOGRAD" "MACS" "SAVED;STEPS;REQUIRES" ${ARGN})
+  cmake_parse_arguments(ARG "PACKED;UPDATED" "MACS" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS" ${ARGN})
   if(SLUICE_ONLY_LAYERS AND NOT NAME IN_LIST SLUICE_ONLY_LAYERS)
     return()
   endif()
@@ -81,14 +84,20 @@ function(sluice_add_layer NAME)
     string(REPLACE " " ";" params "${line}")
     list(POP_FRONT params)
     _sluice_add_variant(${NAME} "${params}" "${ARG_SAVED}")
-    if(ARG_WINOGRAD AND (reading=plain IN_LIST params OR reading=doubled IN_LIST params))
-      list(APPEND params transform=winograd)
-      _sluice_add_kernel(kernels ${NAME} forward cpu "${params}" "${params}" "${SLUICE_BOTH}")
-    endif()
+    foreach(transform IN LISTS ARG_TRANSFORMS)
+      string(REPLACE ":" ";" readings "${transform}")
+      list(POP_FRONT readings name)
+      foreach(reading IN LISTS readings)
+        if(reading=${reading} IN_LIST params)
+          set(transformed ${params} transform=${name})
+          _sluice_add_kernel(kernels ${NAME} forward cpu "${transformed}" "${transformed}" "${SLUICE_BOTH}")
+        endif()
+      endforeach()
+    endforeach()
   endforeach()
-  if(ARG_WINOGRAD)
-    _sluice_add_kernel(kernels ${NAME} pack cpu transform=winograd transform=winograd "${SLUICE_BOTH}")
-  endif()
+  foreach(name IN LISTS ARG_PACKED_TRANSFORMS)
+    _sluice_add_kernel(kernels ${NAME} pack cpu transform=${name} transform=${name} "${SLUICE_BOTH}")
+  endforeach()
   if(ARG_PACKED)
     _sluice_add_kernel(kernels ${NAME} pack cpu "" "" "${SLUICE_BOTH}")
     _sluice_add_kernel(device_kernels ${NAME} pack opencl "" "" "${SLUICE_AVX2}")

@@ -27,7 +27,7 @@ struct Conv2d : sluice::LayerDefaults {
   }
   std::vector<sluice::Attribute> attributes() const {
     return sluice::joined(sluice::convolution_attributes(sluice::activation_families()),
-                          sluice::winograd_attributes("weight", 32));
+                          sluice::transform_attributes("weight", 32, "narrow: reading=plain groups=1 weight.o<=4; "));
   }
   std::map<std::string, std::string> variants() const {
     return {{"reading", reading.value()}, {"activation", activation.value()}, {"transform", transform.value()}};

@@ -65,13 +65,14 @@ inline std::vector<Attribute> convolution_attributes(const std::vector<std::stri
 
 // A 3x3 sum of stride 1 without groups, over 16 channels or more, takes a quarter of the multiplications
 // (generators/winograd.h) unless the node says algorithm=direct. Its kernels are built for the CPU's forward direction
-// only; `channels`: the fewest output channels they take.
-inline std::vector<Attribute> winograd_attributes(const std::string &weight, int channels) {
+// only; `channels`: the fewest output channels they take. `first`: other transforms, asked before.
+inline std::vector<Attribute> transform_attributes(const std::string &weight, int channels,
+                                                   const std::string &first = "") {
   using Kind = Attribute::Kind;
   return {{"algorithm", Kind::note, "fastest", {}, {}, {"fastest", "direct"}},
           {"transform",
            Kind::derived,
-           "winograd: algorithm=fastest kernel=3 stride=1 upsample=1|2 padding_mode=zeros groups=1 " + weight +
+           first + "winograd: algorithm=fastest kernel=3 stride=1 upsample=1|2 padding_mode=zeros groups=1 " + weight +
                ".i>=16 " + weight + ".o>=" + std::to_string(channels) + "; none:",
            {},
            {},

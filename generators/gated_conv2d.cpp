@@ -34,7 +34,7 @@ struct GatedConv2d : sluice::LayerDefaults {
   }
   std::vector<sluice::Attribute> attributes() const {
     auto all = sluice::convolution_attributes({"none+relu+leaky_relu", "elu", "tanh"});
-    all = sluice::joined(all, sluice::winograd_attributes("feature_weight", 16));
+    all = sluice::joined(all, sluice::transform_attributes("feature_weight", 16));
     all.push_back({"gate_activation", sluice::Attribute::Kind::variant, "sigmoid", {}, {}, {"sigmoid"}});
     return all;
   }

@@ -208,10 +208,14 @@ StateUpdate LayerNode::updates_state() const {
 }
 
 bool LayerNode::holds_one(const std::string &condition) const {
-  if (const size_t least = condition.find(">="); least != std::string::npos) {
-    const auto number = values_.find(condition.substr(0, least));
-    return number != values_.end() &&
-           as_integer(number->second).value_or(0) >= as_integer(condition.substr(least + 2)).value_or(0);
+  for (const bool at_least : {true, false}) {
+    const size_t sign = condition.find(at_least ? ">=" : "<=");
+    if (sign == std::string::npos) continue;
+    const auto number = values_.find(condition.substr(0, sign));
+    if (number == values_.end()) return false;
+    const int64_t value = as_integer(number->second).value_or(0);
+    const int64_t limit = as_integer(condition.substr(sign + 2)).value_or(0);
+    return at_least ? value >= limit : value <= limit;
   }
   const size_t equals = condition.find('=');
   const bool negated = condition[equals - 1] == '!';

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU schedule of generators/conv2d.cpp: two vectors of output channels for a tile of pixels, or of transformed tiles.
+// CPU schedule of generators/conv2d.cpp: two vectors of output channels for a tile of pixels, or of transformed tiles;
+// of a few output channels one at a time, with vectors of pixels.
 #include "schedules/cpu/convolution.h"
 #include "schedules/cpu/winograd.h"
 
 SLUICE_SCHEDULE(cpu, conv2d, forward) {
   if (plan.variants.at("transform") == "winograd") return sluice::schedule_winograd(plan);
+  if (plan.variants.at("transform") == "narrow") return sluice::vectorize_pixels(plan);
   sluice::tile_convolution(plan, 2 * plan.lanes());
 }
 SLUICE_SCHEDULE(cpu, conv2d, backward) { sluice::store_every_stage(plan); }

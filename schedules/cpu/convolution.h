@@ -41,4 +41,33 @@ inline void tile_convolution(Plan &plan, int panel) {
   sum.update().reorder(order).vectorize(c, lanes).unroll(c).unroll(x);
 }
 
+// For layers of a few output channels: one of them for vectors of pixels. A task is tile_y rows of a slab of columns;
+// its rows of the input are turned, channels outermost, as they are reached, and the border is laid around them there.
+inline void vectorize_pixels(Plan &plan) {
+  using namespace Halide;
+  const Var c("c"), x("x"), y("y"), n("n"), i("i"), xi("xi"), xv("xv"), xt("xt"), yi("yi"), yt("yt"), task("task");
+  const int lanes = plan.lanes(), rows = 2, pixels = plan.tuned("narrow_vectors") * lanes;
+  Func &output = plan.stages["output"], &sum = plan.stages["sum"], &padded = plan.stages["padded"];
+  output.split(x, x, xi, plan.tuned("narrow_x"), TailStrategy::GuardWithIf)
+      .split(xi, xi, xt, pixels, TailStrategy::GuardWithIf)
+      .split(xt, xv, xt, lanes, TailStrategy::GuardWithIf)
+      .split(y, y, yi, plan.tuned("tile_y"), TailStrategy::GuardWithIf)
+      .split(yi, yi, yt, rows, TailStrategy::GuardWithIf)
+      .reorder(xt, xv, yt, c, xi, yi, x, y, n)
+      .vectorize(xt)
+      .fuse(x, y, task)
+      .fuse(task, n, task)
+      .parallel(task);
+  sum.compute_at(output, c).reorder_storage(x, y, c, n).bound_extent(x, pixels).bound_extent(y, rows);
+  sum.vectorize(x, lanes).unroll(x).unroll(y);
+  const std::vector<RVar> r = sum.rvars();
+  sum.update().reorder(x, y, r[0], r[1], r[2], c, n).vectorize(x, lanes).unroll(x).unroll(y);
+  padded.store_at(output, task)
+      .compute_at(output, yi)
+      .reorder_storage(x, i, y, n)
+      .split(x, xv, xt, lanes, TailStrategy::RoundUp)
+      .reorder(xt, i, xv, y, n)
+      .vectorize(xt);
+}
+
 }  // namespace sluice

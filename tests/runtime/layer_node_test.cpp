@@ -52,8 +52,12 @@ std::string kernel_of(const std::vector<int64_t> &weight_shape, const std::strin
   weight.axes = {{"kx", "kernel_w"}, {"ky", "kernel_h"}, {"i", "input.c"}, {"o", "channels"}};
   schema.parameters = {weight};
   schema.attributes.push_back({"algorithm", AttributeKind::note, "fastest", {}, {}, {"fastest", "direct"}});
-  schema.attributes.push_back(
-      {"transform", AttributeKind::derived, "winograd: algorithm=fastest kernel=3 weight.i>=16; none:", {}, {}, {}});
+  schema.attributes.push_back({"transform",
+                               AttributeKind::derived,
+                               "winograd: algorithm=fastest kernel=3 weight.i>=16 weight.o<=9; none:",
+                               {},
+                               {},
+                               {}});
   table.add_schema(schema);
   table.add({"invented", "forward", "cpu", "transformed", {{"transform", "winograd"}}, nullptr, nullptr});
   const Graph graph =
@@ -67,6 +71,8 @@ std::string kernel_of(const std::vector<int64_t> &weight_shape, const std::strin
 TEST(LayerNodeKernel, MayFollowFromTheWeights) {
   EXPECT_EQ(kernel_of({8, 16, 3, 3}, ""), "transformed");
   EXPECT_EQ(kernel_of({8, 16, 3, 3}, "kernel=3"), "transformed");
+  EXPECT_EQ(kernel_of({9, 16, 3, 3}, ""), "transformed");
+  EXPECT_EQ(kernel_of({10, 16, 3, 3}, ""), "symbol");
   EXPECT_EQ(kernel_of({8, 15, 3, 3}, ""), "symbol");
   EXPECT_EQ(kernel_of({8, 16, 5, 3}, ""), "symbol");
   EXPECT_EQ(kernel_of({8, 16, 3, 3}, "algorithm=direct"), "symbol");
