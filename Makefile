@@ -32,7 +32,7 @@ trust: build/build.ninja  ## 30,000 random problems against plain loops; stopped
 	@$(call PRESET_BUILD,release) --target trust
 	@build/bin/trust --exact 20000 --real 10000 --jobs $(JOBS) --state tests/trust/trust.state --ledger tests/trust/ledger.md $(TRUST_ARGS)
 
-fuzz:  ## random files against every reader, MINUTES=1 each (TARGETS="png graph" for some, FUZZ_ARGS="--jobs 2")
+fuzz:  ## random files against every reader, MINUTES=1 of processor time each (TARGETS="png graph" for some, FUZZ_ARGS="--jobs 2")
 	@bash tools/setup.sh fuzz
 	@.venv/bin/python tools/fuzz.py --minutes $(MINUTES) $(FUZZ_ARGS) $(TARGETS)
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the fuzz targets of fuzz/ and keeps their totals in fuzz/ledger.md (fuzz/README.md).
 
-  fuzz.py [--minutes N] [--jobs N] [TARGET ...]    N minutes each: in slices, each with the target's next seed
+  fuzz.py [--minutes N] [--jobs N] [TARGET ...]    N minutes of processor time each: in slices, each with the target's
+                                                   next seed; with --total, what the ledger holds already counts
   fuzz.py --coverage [TARGET ...]                  only measures coverage; --uncovered lists the lines left
   fuzz.py --distil [TARGET ...]                    takes what covers more from the grown corpus into fuzz/corpus
 
@@ -12,6 +13,7 @@ Stopped, it has lost a slice at most, and goes on with the next seed.
 import argparse
 import concurrent.futures
 import datetime
+import math
 import os
 import pathlib
 import re
@@ -129,14 +131,13 @@ def number(pattern, text):
     return int(found[-1]) if found else 0
 
 
-def fuzz(target, minutes, ledger, lock):
-    left = round(60 * minutes)
+def fuzz(target, seconds, ledger, lock):
+    left = seconds
     while left > 0:
-        seconds = min(left, SLICE_SECONDS)
-        left -= seconds
         with lock:
             seed = ledger.next_seed(target.name)
-        result = run_slice(target, seed, seconds)
+        result = run_slice(target, seed, math.ceil(min(left, SLICE_SECONDS)))
+        left -= max(result["cpu"], 1)
         failing = target.still_failing()
         coverage = fuzz_coverage.measure(target, COVERAGE_BUILD)
         with lock:
@@ -181,6 +182,7 @@ def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*")
     parser.add_argument("--minutes", type=float, default=1)
+    parser.add_argument("--total", action="store_true", help="until the ledger has the minutes, earlier runs included")
     parser.add_argument("--jobs", type=int, default=1, help="targets that run at the same time")
     parser.add_argument("--coverage", action="store_true")
     parser.add_argument("--uncovered", action="store_true")
@@ -208,7 +210,8 @@ def main():
     ledger = fuzz_ledger.Ledger(ROOT / "fuzz/ledger.md")
     lock = threading.Lock()
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for done in [pool.submit(fuzz, target, args.minutes, ledger, lock) for target in targets]:
+        for done in [pool.submit(fuzz, target, 60 * args.minutes - (ledger.seconds(target.name) if args.total else 0),
+                                 ledger, lock) for target in targets]:
             done.result()
     failing = [path for target in targets for path in target.still_failing()]
     for path in failing:

@@ -43,6 +43,9 @@ class Ledger:
         self.taken[target] = seed
         return seed
 
+    def seconds(self, target):
+        return self.rows.get(target, ZERO)["cpu"]
+
     def add(self, target, result, coverage, findings, date):
         row = self.rows.setdefault(target, dict(ZERO))
         for key in ("executions", "cpu", "accepted", "refused"):
