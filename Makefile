@@ -14,7 +14,7 @@ CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test trust fuzz demo systems bench asan format lint rules clean distclean help
+.PHONY: build setup test trust fuzz demo systems bench asan float-stores format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target sluice
@@ -51,6 +51,11 @@ asan: build-asan/build.ninja  ## build and test with the address and undefined-b
 	@$(call PRESET_BUILD,asan)
 	@$(CTEST) --preset asan --parallel $(JOBS) $(CTEST_ARGS)
 
+float-stores: setup  ## layers and networks with kernels that clear the last bit of every float they store: none moves by 1e-5, 1e-4
+	@$(CMAKE) --preset float-stores
+	@$(call PRESET_BUILD,float-stores) --target layer_test fixture_test deepfill2_test networks_test
+	@for name in layer_test fixture_test deepfill2_test networks_test; do build-float-stores/bin/$$name --gtest_brief=1 || exit 1; done
+
 format:  ## lay out the C++ files by .clang-format
 	@bash tools/format.sh
 
@@ -62,13 +67,13 @@ rules: setup  ## check formatting and the rules of docs/architecture.md
 	@.venv/bin/python tools/check_rules.py
 
 clean:  ## remove the build folders
-	rm -rf build build-dev build-asan build-fuzz build-fuzz-coverage
+	rm -rf build build-dev build-asan build-float-stores build-fuzz build-fuzz-coverage
 
 distclean: clean  ## remove .venv too
 	rm -rf .venv
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | expand -t 14
 
 # Ninja configures again by itself when a CMake file changes; a preset it doesn't know of.
 build/build.ninja: CMakePresets.json | setup

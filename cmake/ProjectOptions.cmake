@@ -5,6 +5,7 @@ option(SLUICE_WARNINGS_AS_ERRORS "Warnings stop the build" ON)
 option(SLUICE_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(SLUICE_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(SLUICE_FUZZ "Build the fuzz targets as libFuzzer programs too; needs clang" OFF)
+option(SLUICE_FUZZ_FLOAT_STORES "Kernels clear the last bit of every float they store: whose results move much?" OFF)
 set(SLUICE_SANITIZE "" CACHE STRING "Sanitizers for our code and the kernels, as -fsanitize= takes them: address,undefined")
 
 if(PROJECT_IS_TOP_LEVEL)
