@@ -31,17 +31,7 @@ const RegisterLayerCases registered(
         {"", "k1", "kernel=1 channels=10", {{2, 7, 9, 11}}, true},
         {"", "k3_same", "kernel=3 channels=9 padding=same", {{2, 6, 12, 11}}, true},
         {"", "k3_wide", "kernel=3 channels=40 padding=same", {{1, 17, 7, 33}}, true},
-        {"", "winograd", "kernel=3 channels=64 padding=same", {{1, 32, 13, 18}}},
-        {"", "winograd_tail", "kernel=3 channels=37 padding=2,0,1,3 activation=relu", {{2, 17, 9, 31}}},
-        {"", "winograd_dilation", "kernel=3 channels=40 dilation=3,2 padding=same activation=elu", {{2, 24, 11, 12}}},
-        {"", "winograd_upsample2", "kernel=3 channels=33 upsample=2 padding=1,0,2,3", {{2, 17, 5, 7}}},
-        {"", "winograd_dilation_beyond", "kernel=3 channels=33 dilation=3000,20 padding=same", {{1, 16, 4, 6}}},
-        {"", "narrow_groups", "kernel=3 channels=48 groups=3 padding=same", {{2, 48, 9, 7}}},
-        {"", "winograd_norm", "kernel=3 channels=32 padding=same norm=batch_eval spectral_norm=eval", {{1, 16, 1, 2}}},
         {"", "k5_asymmetric", "kernel=5 channels=3 padding=2,0,1,3", {{1, 4, 9, 10}}, true},
-        {"", "narrow_slabs", "kernel=3 channels=3 padding=same", {{1, 12, 19, 135}}, true},
-        {"", "narrow_k7_tanh", "kernel=7 channels=4 padding=same activation=tanh", {{2, 19, 9, 21}}},
-        {"", "narrow_one", "kernel=3 dilation=2,3 channels=1 padding=1,0,2,4 bias=false", {{2, 33, 11, 10}}, true},
         {"", "k1x5", "kernel=1,5 channels=6 padding=0,0,2,2", {{1, 5, 6, 9}}, true},
         {"", "k4_even", "kernel=4 channels=5 padding=1", {{1, 3, 9, 8}}, true},
         {"", "k3_dilation4", "kernel=3 dilation=4 channels=7 padding=same", {{1, 6, 13, 10}}, true},
@@ -88,6 +78,22 @@ const RegisterLayerCases registered(
          false},
         {"", "row_of_vectors", "kernel=1 channels=19", {{11, 37}}, true},
         {"", "one_dimension", "kernel=1,3 channels=9 padding=0,0,1,1", {{3, 4, 10}}, true},
+    });
+
+// By other ways than the direct sum of channels.
+const RegisterLayerCases transformed(
+    "conv2d", make_reference<Conv2d>(bound),
+    {
+        {"", "winograd", "kernel=3 channels=64 padding=same", {{1, 32, 13, 18}}},
+        {"", "winograd_tail", "kernel=3 channels=37 padding=2,0,1,3 activation=relu", {{2, 17, 9, 31}}},
+        {"", "winograd_dilation", "kernel=3 channels=40 dilation=3,2 padding=same activation=elu", {{2, 24, 11, 12}}},
+        {"", "winograd_upsample2", "kernel=3 channels=33 upsample=2 padding=1,0,2,3", {{2, 17, 5, 7}}},
+        {"", "winograd_dilation_beyond", "kernel=3 channels=33 dilation=3000,20 padding=same", {{1, 16, 4, 6}}},
+        {"", "groups_below_winograd", "kernel=3 channels=48 groups=3 padding=same", {{2, 48, 9, 7}}},
+        {"", "winograd_norm", "kernel=3 channels=32 padding=same norm=batch_eval spectral_norm=eval", {{1, 16, 1, 2}}},
+        {"", "narrow_slabs", "kernel=3 channels=3 padding=same", {{1, 12, 19, 135}}, true},
+        {"", "narrow_k7_tanh", "kernel=7 channels=4 padding=same activation=tanh", {{2, 19, 9, 21}}},
+        {"", "narrow_one", "kernel=3 dilation=2,3 channels=1 padding=1,0,2,4 bias=false", {{2, 33, 11, 10}}, true},
     });
 
 }  // namespace

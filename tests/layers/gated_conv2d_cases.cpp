@@ -64,6 +64,16 @@ const RegisterLayerCases registered(
          "kernel=3 channels=9 upsample=2 padding=1 norm=batch_eval spectral_norm=eval activation=elu",
          {{1, 5, 5, 4}},
          false},
+        {"", "open_relu", "kernel=3 channels=20 padding=same activation=relu", {{1, 9, 10, 13}}, true, kOpen, {}},
+        {"", "open_none_k5", "kernel=5 channels=8 padding=2", {{1, 9, 10, 13}}, true, kOpen, {}},
+        {"", "open_stride2", "kernel=3 stride=2 channels=8 padding=same", {{1, 9, 10, 13}}, true, kOpen, {}},
+        {"", "open_upsample2", "kernel=3 upsample=2 channels=8 padding=same", {{1, 9, 5, 6}}, true, kOpen, {}},
+    });
+
+// By other ways than the direct sum of channels.
+const RegisterLayerCases transformed(
+    "gated_conv2d", make_reference<GatedConv2d>(bound),
+    {
         {"", "winograd", "kernel=3 channels=48 padding=same activation=elu", {{2, 32, 13, 18}}, false},
         {"", "winograd_tail", "kernel=3 channels=24 padding=same activation=tanh", {{1, 24, 9, 31}}, false},
         {"",
@@ -86,16 +96,16 @@ const RegisterLayerCases registered(
          "kernel=3 channels=16 dilation=3000,20 padding=same activation=elu",
          {{2, 16, 5, 8}},
          false},
-        {"", "narrow_groups", "kernel=3 channels=20 groups=2 padding=same activation=elu", {{2, 32, 9, 7}}, false},
+        {"",
+         "groups_below_winograd",
+         "kernel=3 channels=20 groups=2 padding=same activation=elu",
+         {{2, 32, 9, 7}},
+         false},
         {"",
          "winograd_norm",
          "kernel=3 channels=16 padding=same norm=batch_eval activation=elu",
          {{1, 16, 1, 2}},
          false},
-        {"", "open_relu", "kernel=3 channels=20 padding=same activation=relu", {{1, 9, 10, 13}}, true, kOpen, {}},
-        {"", "open_none_k5", "kernel=5 channels=8 padding=2", {{1, 9, 10, 13}}, true, kOpen, {}},
-        {"", "open_stride2", "kernel=3 stride=2 channels=8 padding=same", {{1, 9, 10, 13}}, true, kOpen, {}},
-        {"", "open_upsample2", "kernel=3 upsample=2 channels=8 padding=same", {{1, 9, 5, 6}}, true, kOpen, {}},
     });
 
 }  // namespace
