@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -45,10 +46,15 @@ struct FreeMemory {
   void operator()(float *memory) const { std::free(memory); }
 };
 
+// On large pages where the system has them: a run touches all of it, page by page.
 std::unique_ptr<float, FreeMemory> allocate(int64_t bytes, const std::string &model) {
-  void *memory = std::aligned_alloc(64, static_cast<size_t>(round_up(std::max<int64_t>(bytes, 64), 64)));
+  constexpr int64_t kVector = 64, kLargePage = 2 << 20;
+  const int64_t alignment = bytes < 2 * kLargePage ? kVector : kLargePage;
+  const auto size = static_cast<size_t>(round_up(std::max<int64_t>(bytes, 1), alignment));
+  void *memory = std::aligned_alloc(static_cast<size_t>(alignment), size);
   if (memory == nullptr)
     throw Error(ErrorCode::input_failed, fmt::format("model {}: no memory for {} MB of tensors", model, bytes >> 20));
+  if (alignment == kLargePage) madvise(memory, size, MADV_HUGEPAGE);  // advice: may be refused
   return std::unique_ptr<float, FreeMemory>(static_cast<float *>(memory));
 }
 
