@@ -4,6 +4,7 @@
 JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
 BENCH_ARGS ?=
+PEER_ARGS ?=
 ASAN_LAYERS ?=
 TRUST_ARGS ?=
 MINUTES ?= 1
@@ -14,7 +15,7 @@ CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test trust fuzz demo systems bench asan format lint rules clean distclean help
+.PHONY: build setup test trust fuzz demo systems bench bench-peers asan format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target sluice
@@ -47,6 +48,10 @@ bench: build/build.ninja  ## build and run the benchmarks (BENCH_ARGS="--benchma
 	@build/bin/layer_bench $(BENCH_ARGS)
 	@build/bin/model_bench $(BENCH_ARGS)
 
+bench-peers: build/build.ninja  ## Sluice and other engines in turn, to bench/results (PEER_ARGS="--rows g96_128 --peers torch,onnxruntime")
+	@$(call PRESET_BUILD,release) --target layer_bench --target model_bench
+	@bash bench/peers.sh $(PEER_ARGS)
+
 asan: build-asan/build.ninja  ## build and test with the address and undefined-behaviour sanitizers
 	@$(call PRESET_BUILD,asan)
 	@$(CTEST) --preset asan --parallel $(JOBS) $(CTEST_ARGS)
@@ -68,7 +73,7 @@ distclean: clean  ## remove .venv too
 	rm -rf .venv
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | expand -t 12
 
 # Ninja configures again by itself when a CMake file changes; a preset it doesn't know of.
 build/build.ninja: CMakePresets.json | setup
