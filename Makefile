@@ -69,8 +69,8 @@ rules: setup  ## check formatting and the rules of docs/architecture.md
 clean:  ## remove the build folders
 	rm -rf build build-dev build-asan build-fuzz build-fuzz-coverage
 
-distclean: clean  ## remove .venv too
-	rm -rf .venv
+distclean: clean  ## remove .venv and .venv-bench too
+	rm -rf .venv .venv-bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | expand -t 12

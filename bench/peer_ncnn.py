@@ -103,8 +103,7 @@ def write_guided(row, weights, form):
 def why_not(row):
     """Why ncnn does not run a row, or None."""
     if row.is_network or row.kind == "attention":
-        return "its attention needs ncnn's converter pnnx: ncnn has no strided slice and no matrix product of two results in .param " \
-               "that is written by hand" if row.kind != "depth" else "the network is not written for it by hand"
+        return "only single convolutions are written by hand, the rest would need ncnn's converter"
     if len(row.shapes[0]) == 5:
         return "its 3-D convolution is a plain loop, which is no form to compare with"
     if row.kind == "guided" and row.integer("generation_kernel") != 1:
