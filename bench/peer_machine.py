@@ -16,9 +16,7 @@ def processor_times():
 
 
 def wait_until_idle(limit_seconds):
-    """Returns whether there was such a moment; gives up after `limit_seconds`, and does not look when they are 0."""
-    if limit_seconds <= 0:
-        return False
+    """Returns whether there was such a moment; gives up after `limit_seconds`."""
     end = time.monotonic() + limit_seconds
     while True:
         idle, total = processor_times()
