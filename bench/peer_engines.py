@@ -7,13 +7,21 @@ it can't run one, or None; prepare(row, form, folder, threads); run(): what is t
 import importlib
 
 import numpy as np
+import peer_machine
 
 LAYOUTS = ("channels_last", "contiguous")
+PACKINGS = ("packed", "plain")  # of ncnn
+AS_IT_IS = 1  # ncnn's output without conversion
 
 
 def has_parts(row):
     """Whether there are two sums to be told apart."""
     return row.is_gated or row.kind in ("guided", "inpainting", "depth")
+
+
+def parts_of(row):
+    """Forms of bench/peer_modules.py."""
+    return ["whole", "apart"] if has_parts(row) else ["whole"]
 
 
 class Engine:
@@ -26,7 +34,7 @@ class Engine:
 
     @classmethod
     def forms(cls, row):
-        return ["whole", "apart"] if has_parts(row) else ["whole"]
+        return parts_of(row)
 
     def load(self):
         importlib.import_module(self.package)
@@ -123,26 +131,57 @@ class OnnxRuntime(Engine):
 
 
 class OpenVino(Engine):
+    """A form is of bench/peer_modules.py and the memory format of inputs and outputs, which OpenVINO would else reorder for a
+    layer by itself."""
     package = "openvino"
     needs_onnx = True
 
+    @classmethod
+    def forms(cls, row):
+        layouts = LAYOUTS if not row.is_network and row.kind != "attention" else ("contiguous",)
+        return [f"{form} {layout}" for form in parts_of(row) for layout in layouts]
+
     def prepare(self, row, form, folder, threads):
         import openvino
+        parts, layout = form.split()
         options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         core = openvino.Core()
-        model = core.compile_model(core.read_model(folder / f"{form}.onnx"), "CPU", options)
+        model = core.read_model(folder / f"{parts}.onnx")
+        self.channels_last = layout == "channels_last"
         inputs = read_inputs(folder)
+        if self.channels_last:
+            model = self.with_channels_last(model)
+            inputs = {name: np.ascontiguousarray(np.moveaxis(value, 1, -1)) for name, value in inputs.items()}
+        model = core.compile_model(model, "CPU", options)
         self.inputs = {port.get_any_name(): inputs[port.get_any_name()] for port in model.inputs}
         self.request = model.create_infer_request()
+
+    @staticmethod
+    def with_channels_last(model):
+        from openvino.preprocess import PrePostProcessor
+        given = PrePostProcessor(model)
+        ports = [(given.input(i), port) for i, port in enumerate(model.inputs)]
+        for there, port in [*ports, *((given.output(i), port) for i, port in enumerate(model.outputs))]:
+            depth = "D" if len(port.shape) == 5 else ""
+            there.tensor().set_layout(openvino_layout(f"N{depth}HWC"))
+            there.model().set_layout(openvino_layout(f"NC{depth}HW"))
+        return given.build()
 
     def run(self):
         return self.request.infer(self.inputs, share_inputs=True, share_outputs=True)
 
     def arrays(self, result):
-        return {port.get_any_name(): np.array(value) for port, value in result.items()}
+        named = {port.get_any_name(): np.array(value) for port, value in result.items()}
+        return {name: np.moveaxis(value, -1, 1) if self.channels_last else value for name, value in named.items()}
+
+
+def openvino_layout(text):
+    import openvino
+    return openvino.Layout(text)
 
 
 class Ncnn(Engine):
+    """A form is of bench/peer_modules.py, and whether inputs and outputs have their channels packed, as between two layers."""
     package = "ncnn"
 
     @classmethod
@@ -152,34 +191,41 @@ class Ncnn(Engine):
 
     @classmethod
     def forms(cls, row):
-        return ["whole", "apart"] if row.is_gated else ["whole"]
+        return [f"{parts} {packing}" for parts in (parts_of(row) if row.is_gated else ["whole"]) for packing in PACKINGS]
 
     def prepare(self, row, form, folder, threads):
         import ncnn
         import peer_ncnn
         from safetensors.numpy import load_file
-        peer_ncnn.write(row, load_file(folder / "weights.safetensors"), form, folder)
+        parts, packing = form.split()
+        peer_ncnn.write(row, load_file(folder / "weights.safetensors"), parts, folder)
         self.net = ncnn.Net()
         options = self.net.opt
         options.num_threads, options.use_vulkan_compute = threads, False
         options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = options.use_bf16_storage = False
         self.pools = ncnn.PoolAllocator(), ncnn.PoolAllocator()
         options.blob_allocator, options.workspace_allocator = self.pools
-        if self.net.load_param(str(folder / f"ncnn_{form}.param")) or self.net.load_model(str(folder / f"ncnn_{form}.bin")):
+        if self.net.load_param(str(folder / f"ncnn_{parts}.param")) or self.net.load_model(str(folder / f"ncnn_{parts}.bin")):
             raise RuntimeError("ncnn does not take the files")
-        self.batch = row.shapes[0][:1]
         inputs = read_inputs(folder)
         # A Mat borrows the memory of its array: clone() takes a copy of its own.
         self.inputs = {name: ncnn.Mat(np.ascontiguousarray(inputs[name][0])).clone() for name in row.input_names}
+        self.packed = packing == "packed"
+        if self.packed:
+            widest = 16 if "avx512f" in peer_machine.processor_flags() else 8
+            for name, value in self.inputs.items():
+                pack = next(pack for pack in (widest, 8, 4, 1) if value.c % pack == 0)
+                self.inputs[name] = ncnn.convert_packing(value, pack)
 
     def run(self):
         extractor = self.net.create_extractor()
         for name, value in self.inputs.items():
             extractor.input(name, value)
-        return extractor.extract("out")[1]
+        return extractor.extract("out", AS_IT_IS if self.packed else 0)[1]
 
     def arrays(self, result):
-        return {"out": np.array(result)[None]}
+        import ncnn
+        return {"out": np.array(ncnn.convert_packing(result, 1))[None]}
 
 
 ENGINES = {"torch": Torch, "torch-compile": TorchCompile, "onnxruntime": OnnxRuntime, "openvino": OpenVino, "ncnn": Ncnn}

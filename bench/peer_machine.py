@@ -46,3 +46,9 @@ def processor_family():
         text = stream.read()
     found = {key: re.search(rf"^{key}\s*: (.*)", text, re.M) for key in ("cpu family", "model")}
     return ", ".join(f"{key.split()[-1]} {match[1]}" for key, match in found.items() if match)
+
+
+def processor_flags():
+    with open("/proc/cpuinfo", encoding="utf-8") as stream:
+        flags = re.search(r"^flags\s*: (.*)", stream.read(), re.M)
+    return set(flags[1].split()) if flags else set()

@@ -136,8 +136,9 @@ METHOD = """\
   process of its own that stays warm; Sluice is a new `model_bench` a turn, warm before it is timed. Weights and inputs are the same;
   the largest difference of an output is relative to its largest value, and what differs by more than 1e-3 (networks) or 1e-4
   (layers) is not timed.
-- A peer has its fastest form (bench/peer_engines.py): memory format, gate and feature by one convolution or two, attention as matrix
-  products, generated kernels all at once or tap by tap; torch.compile freezes, OpenVINO and ONNX Runtime pre-pack.
+- A peer has its fastest form (bench/peer_engines.py): gate and feature by one convolution or two, attention as matrix products, generated
+  kernels all at once or tap by tap; inputs and outputs of a layer in the memory format that it has between two layers (channels_last,
+  packed); torch.compile freezes, ONNX Runtime, OpenVINO and ncnn pack the weights beforehand.
 - GFLOP/s and shares of the FMA peak count the layer as defined (`bench/layer_work.txt`), so Winograd's sums and the reduced attention may
   pass 100 %. The peak is measured between Sluice's runs.
 - Processor ms: of all threads. A pair in which either side had less than 0.9 of its threads' time is discarded; †: too few were

@@ -61,9 +61,9 @@ class Comparison:
 
 def write_files(row, engines, folder):
     """By a process of its own: this one stays without PyTorch."""
-    forms = {form for engine in engines if engine.needs_onnx for form in engine.forms(row)}
+    forms = peer_engines.parts_of(row) if any(engine.needs_onnx for engine in engines) else []
     script = peer_rows.HERE / "peer_modules.py"
-    subprocess.run([sys.executable, str(script), row.name, str(folder), *sorted(forms)], check=True)
+    subprocess.run([sys.executable, str(script), row.name, str(folder), *forms], check=True)
 
 
 class Sluice:
