@@ -4,6 +4,7 @@
 JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
 BENCH_ARGS ?=
+PEER_ARGS ?=
 ASAN_LAYERS ?=
 TRUST_ARGS ?=
 MINUTES ?= 1
@@ -14,7 +15,7 @@ CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test trust fuzz demo systems bench asan float-stores format lint rules clean distclean help
+.PHONY: build setup test trust fuzz demo systems bench bench-peers asan float-stores format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target sluice
@@ -47,6 +48,10 @@ bench: build/build.ninja  ## build and run the benchmarks (BENCH_ARGS="--benchma
 	@build/bin/layer_bench $(BENCH_ARGS)
 	@build/bin/model_bench $(BENCH_ARGS)
 
+bench-peers: build/build.ninja  ## Sluice and other engines in turn, to bench/results (PEER_ARGS="--rows g96_128 --peers torch,onnxruntime")
+	@$(call PRESET_BUILD,release) --target layer_bench --target model_bench
+	@bash bench/peers.sh $(PEER_ARGS)
+
 asan: build-asan/build.ninja  ## build and test with the address and undefined-behaviour sanitizers
 	@$(call PRESET_BUILD,asan)
 	@$(CTEST) --preset asan --parallel $(JOBS) $(CTEST_ARGS)
@@ -69,8 +74,8 @@ rules: setup  ## check formatting and the rules of docs/architecture.md
 clean:  ## remove the build folders
 	rm -rf build build-dev build-asan build-float-stores build-fuzz build-fuzz-coverage
 
-distclean: clean  ## remove .venv too
-	rm -rf .venv
+distclean: clean  ## remove .venv and .venv-bench too
+	rm -rf .venv .venv-bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | expand -t 14

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
+#include <numeric>
 
 #include "bench/fma_peak.h"
 
@@ -27,10 +29,18 @@ double seconds_of(const std::function<void()> &run) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+double processor_seconds() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
+}
+
 Measurement::Measurement(int threads) : threads_(threads), peak_before_(fma_peak_gflops(threads, kProbeSeconds)) {}
 
 double Measurement::take(const std::function<void()> &run) {
+  const double used_before = processor_seconds();
   const double seconds = seconds_of(run);
+  processor_seconds_ += processor_seconds() - used_before;
   const double peak_after = fma_peak_gflops(threads_, kProbeSeconds);
   seconds_.push_back(seconds);
   peaks_.push_back((peak_before_ + peak_after) / 2);
@@ -40,6 +50,11 @@ double Measurement::take(const std::function<void()> &run) {
 
 double Measurement::best_seconds() const {
   return seconds_.empty() ? 0 : *std::min_element(seconds_.begin(), seconds_.end());
+}
+
+double Measurement::processors_used() const {
+  const double seconds = std::accumulate(seconds_.begin(), seconds_.end(), 0.0);
+  return seconds > 0 ? processor_seconds_ / seconds : 0;
 }
 
 double Measurement::median_share(double gflop) const {

@@ -8,6 +8,8 @@ namespace sluice::bench {
 
 double median(std::vector<double> values);
 double seconds_of(const std::function<void()> &run);
+// Of all threads of the process so far.
+double processor_seconds();
 
 class Measurement {
  public:
@@ -19,12 +21,14 @@ class Measurement {
   double best_seconds() const;
   double median_seconds() const { return median(seconds_); }
   double median_peak() const { return median(peaks_); }  // GFLOP/s
+  // Of processor time a second of the runs: less than the threads where they waited, or others had the processors.
+  double processors_used() const;
   // Median over the runs of `gflop` / seconds / the peak around that run.
   double median_share(double gflop) const;
 
  private:
   int threads_;
-  double peak_before_;
+  double peak_before_, processor_seconds_ = 0;
   std::vector<double> seconds_, peaks_;  // one a run; peaks_: mean of before and after
 };
 

@@ -150,6 +150,7 @@ void measure_size(benchmark::State &state, const ModelOptions &options, const st
   state.counters["GFLOP/s"] = work.direct_gflop / measurement.median_seconds();
   state.counters["peak_GFLOP/s"] = measurement.median_peak();
   state.counters["peak_share_%"] = 100 * measurement.median_share(work.reduced_gflop);
+  state.counters["processors_used"] = measurement.processors_used();
   state.counters["GFLOP"] = work.direct_gflop;
   state.counters["reduced_GFLOP"] = work.reduced_gflop;
   state.counters["arena_MB"] = static_cast<double>(network.plan().arena_bytes()) / kMega;

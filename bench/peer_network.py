@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DeepFill v2's generator in PyTorch, in the form that runs fastest there: what bench/peer_torch.py measures us against.
+"""DeepFill v2's generator and its layers in PyTorch, in the forms that run fastest there and in the engines it is exported to.
 
 The network is that of models/deepfill2.graph, the weights bear the names of that file. One picture at a time.
 """
+import copy
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -10,13 +12,15 @@ import torch.nn.functional as F
 # The attention's scores stay between flat and one-hot when the layer before it is small and the one after it large.
 ATTENTION_SCALE = {"pmconv6": 0.02, "pmconv9": 1 / 0.02}
 
+LAST = {"pmconv": {"activation": "relu"}}  # of an encoder
+
 
 def encoder(net, inputs, c2, c4, width=48):
     """name, input channels, output channels, keywords of Layer."""
     half = width // 2
     return [(f"{net}1", inputs, half, {"kernel": 5}), (f"{net}2_downsample", half, c2, {"stride": 2}),
             (f"{net}3", c2, width, {}), (f"{net}4_downsample", width, c4, {"stride": 2}),
-            (f"{net}5", c4, 2 * width, {}), (f"{net}6", 2 * width, 2 * width, {"relu": net == "pmconv"})]
+            (f"{net}5", c4, 2 * width, {}), (f"{net}6", 2 * width, 2 * width, LAST.get(net, {}))]
 
 
 def dilated(net, width=48):
@@ -28,7 +32,7 @@ def decoder(net, inputs, width=48):
     return [(f"{net}11", inputs, 2 * width, {}), (f"{net}12", 2 * width, 2 * width, {}),
             (f"{net}13_upsample", 2 * width, width, {"upsample": True}), (f"{net}14", width, width, {}),
             (f"{net}15_upsample", width, half, {"upsample": True}), (f"{net}16", half, half // 2, {}),
-            (f"{net}17", half // 2, 3, {"gated": False})]
+            (f"{net}17", half // 2, 3, {"gated": False, "activation": "none"})]
 
 
 def same_padding(size, kernel, stride, dilation):
@@ -37,29 +41,45 @@ def same_padding(size, kernel, stride, dilation):
 
 
 class Layer(torch.nn.Module):
-    """One convolution gives feature and gate; padding is TensorFlow's SAME, by the convolution itself where it is even."""
+    """A convolution of pictures or clips, gated or not. One sum gives feature and gate, two after take_apart(). Padding is
+    TensorFlow's SAME, by the convolution itself where it is even."""
 
-    def __init__(self, inputs, outputs, kernel=3, stride=1, dilation=1, upsample=False, gated=True, relu=False):
+    def __init__(self, inputs, outputs, kernel=3, stride=1, dilation=1, upsample=False, gated=True, activation="elu", groups=1,
+                 dimensions=2):
         super().__init__()
-        self.conv = torch.nn.Conv2d(inputs, outputs * (2 if gated else 1), kernel, stride, 0, dilation)
+        kind = torch.nn.Conv3d if dimensions == 3 else torch.nn.Conv2d
+        self.conv = kind(inputs, outputs * (2 if gated else 1), kernel, stride, 0, dilation, groups)
+        self.gate = None
         self.shape = kernel, stride, dilation
-        self.upsample, self.gated, self.relu = upsample, gated, relu
+        self.upsample, self.gated, self.activation = upsample, gated, activation
+
+    def take_apart(self):
+        """The gate by a convolution of its own: some engines are faster so."""
+        (feature, gate), (bias, gate_bias) = self.conv.weight.detach().chunk(2), self.conv.bias.detach().chunk(2)
+        self.gate = copy.deepcopy(self.conv)
+        for conv, *values in ((self.conv, feature, bias), (self.gate, gate, gate_bias)):
+            conv.weight, conv.bias = (torch.nn.Parameter(value.clone()) for value in values)
+
+    def sum(self, conv, x, padding):
+        _, stride, dilation = self.shape
+        many = len(padding)
+        return torch.convolution(x, conv.weight, conv.bias, [stride] * many, padding, [dilation] * many, False, [0] * many,
+                                 conv.groups)
 
     def forward(self, x):
         if self.upsample:
             x = F.interpolate(x, scale_factor=2, mode="nearest")
-        top, bottom = same_padding(x.shape[2], *self.shape)
-        left, right = same_padding(x.shape[3], *self.shape)
-        padding = (top, left)
-        if padding != (bottom, right):
-            x, padding = F.pad(x, (left, right, top, bottom)), (0, 0)
-        _, stride, dilation = self.shape
-        y = torch.convolution(x, self.conv.weight, self.conv.bias, (stride, stride), padding, (dilation, dilation), False,
-                              (0, 0), 1)
-        if not self.gated:
-            return y
-        feature, gate = y.chunk(2, 1)
-        return (F.relu(feature) if self.relu else F.elu(feature)) * torch.sigmoid(gate)
+        pads = [same_padding(int(size), *self.shape) for size in x.shape[2:]]
+        padding = [before for before, _ in pads]
+        if any(before != after for before, after in pads):
+            x, padding = F.pad(x, [side for pair in reversed(pads) for side in pair]), [0] * len(pads)
+        y, gate = self.sum(self.conv, x, padding), None
+        if self.gate is not None:
+            gate = self.sum(self.gate, x, padding)
+        elif self.gated:
+            y, gate = y.chunk(2, 1)
+        y = {"elu": F.elu, "relu": F.relu, "none": lambda same: same}[self.activation](y)
+        return y if gate is None else y * torch.sigmoid(gate)
 
 
 def nearest_indices(count_in, count_out):
@@ -69,8 +89,8 @@ def nearest_indices(count_in, count_out):
 
 
 def subsample(x, height, width):
-    return (x.index_select(2, nearest_indices(x.shape[2], height))
-            .index_select(3, nearest_indices(x.shape[3], width)))
+    return (x.index_select(2, nearest_indices(int(x.shape[2]), height))
+            .index_select(3, nearest_indices(int(x.shape[3]), width)))
 
 
 def key_mask(mask, height, width):
@@ -93,7 +113,7 @@ def attention(feature, usable, in_place, scale=10.0):
     """Two matrix products over all pairs of patches, the fuse by slices, the paste as four shifted sums.
 
     in_place is faster as it stands, and very slow when compiled."""
-    channels, height, width = feature.shape[1:]
+    channels, height, width = map(int, feature.shape[1:])
     gh, gw = height // 2, width // 2
     count = gh * gw
     padded = F.pad(subsample(feature, gh, gw), (1, 1, 1, 1))
@@ -120,6 +140,15 @@ def attention(feature, usable, in_place, scale=10.0):
     return total[:, :, 1:-1, 1:-1] * 0.25
 
 
+def layer_weights(layer):
+    """Port to values, of a Layer that is not taken apart."""
+    named = {}
+    for kind, value in (("weight", layer.conv.weight), ("bias", layer.conv.bias)):
+        parts = zip(("feature_", "gate_"), value.detach().chunk(2)) if layer.gated else [("", value.detach())]
+        named.update({f"{part}{kind}": half.contiguous() for part, half in parts})
+    return named
+
+
 class Generator(torch.nn.Module):
     """forward(image in -1..1, mask) -> filled, x1, x2."""
 
@@ -136,6 +165,11 @@ class Generator(torch.nn.Module):
         self.layers = torch.nn.ModuleDict({name: Layer(inputs, outputs, **keywords) for group in self.groups.values()
                                            for name, inputs, outputs, keywords in group})
 
+    def take_apart(self):
+        for layer in self.layers.values():
+            if layer.gated:
+                layer.take_apart()
+
     def through(self, group, x):
         for name, *_ in self.groups[group]:
             x = self.layers[name](x)
@@ -146,7 +180,7 @@ class Generator(torch.nn.Module):
         x1 = torch.tanh(self.through("coarse", torch.cat([masked, torch.ones_like(mask), mask], 1)))
         pasted = x1 * mask + masked * (1 - mask)
         before = self.through("before", pasted)
-        usable = key_mask(mask, before.shape[2], before.shape[3])
+        usable = key_mask(mask, int(before.shape[2]), int(before.shape[3]))
         after = self.through("after", attention(before, usable, self.in_place))
         x2 = torch.tanh(self.through("merge", torch.cat([self.through("branch", pasted), after], 1)))
         return x2 * mask + masked * (1 - mask), x1, x2
@@ -170,12 +204,4 @@ class Generator(torch.nn.Module):
 
     def named_weights(self):
         """Under the names of our weight files."""
-        named = {}
-        for name, layer in self.layers.items():
-            for kind, value in (("weight", layer.conv.weight), ("bias", layer.conv.bias)):
-                if not layer.gated:
-                    named[f"{name}.{kind}"] = value.detach().contiguous()
-                    continue
-                for part, half in zip(("feature", "gate"), value.detach().chunk(2)):
-                    named[f"{name}.{part}_{kind}"] = half.contiguous()
-        return named
+        return {f"{name}.{port}": value for name, layer in self.layers.items() for port, value in layer_weights(layer).items()}

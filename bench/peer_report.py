@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The comparisons as a file of bench/results: a table of ratios, one of everything measured, a figure of shares of the peak.
+Written again after every comparison: what was measured stays when the rest is stopped."""
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+
+import peer_engines
+import peer_figure
+import peer_machine
+import peer_rows
+
+DETAILS = ("row", "peer", "form", "peer ms (processor ms)", "Sluice ms (processor ms)", "peer / Sluice", "range", "pairs x runs",
+           "peer GFLOP/s", "Sluice GFLOP/s", "peer % of peak", "Sluice % of peak", "FMA peak, GFLOP/s", "copy, GB/s", "peer MB (import)",
+           "Sluice MB", "largest difference")
+
+
+def table(head, rows):
+    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows)]
+
+
+def digits(value):
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+class Report:
+    def __init__(self, options, peers):
+        self.options, self.peers = options, peers
+        self.date = datetime.date.today().isoformat()
+        self.processor = peer_machine.processor_name()
+        self.path = options.output or self.new_path()
+        self.comparisons, self.reasons = {}, {}  # by row and peer
+        self.rows = {}
+
+    def new_path(self):
+        """A name that no result has: <date>-<processor>.md, then -2.md and so on."""
+        stem = f"{self.date}-{re.sub('[^a-z0-9]+', '-', self.processor.lower()).strip('-')}"
+        folder = pathlib.Path(peer_rows.HERE / "results")
+        names = [f"{stem}.md", *(f"{stem}-{i}.md" for i in range(2, 1000))]
+        return next(folder / name for name in names if not (folder / name).exists())
+
+    def add(self, row, peer, comparison, reason):
+        self.rows[row.name] = row
+        self.last = row.name, peer
+        if comparison is None:
+            self.reasons[self.last] = reason
+        else:
+            self.comparisons[self.last] = comparison
+        self.write()
+
+    def last_line(self):
+        row, peer = self.last
+        if self.last in self.reasons:
+            return f"{row}, {peer}: not run: {self.reasons[self.last]}"
+        values = dict(zip(DETAILS, self.detail(row, peer)))
+        return ", ".join([row, peer, *(f"{name} {values[name]}" for name in DETAILS[2:])])
+
+    def detail(self, row, peer):
+        one = self.comparisons[row, peer]
+        ratios = sorted(pair.ratio for pair in one.pairs)
+        sides = [(one.median(lambda pair: getattr(pair, side).ms), one.median(lambda pair: getattr(pair, side).processors))
+                 for side in ("theirs", "ours")]
+        times = [f"{digits(ms)} ({digits(ms * processors)})" for ms, processors in sides]
+        rates = [f"{1e3 * one.gflop / ms:.0f}" if one.gflop else "" for ms, _ in sides]
+        shares = [f"{self.share(one, side):.0f}" if one.gflop else "" for side in ("theirs", "ours")]
+        counted = f"{len(one.pairs)} of {one.taken} x {one.runs}" + (" †" if one.starved else "")
+        return [row, peer, one.form, *times, f"**{statistics.median(ratios):.2f}**", f"{ratios[0]:.2f}-{ratios[-1]:.2f}", counted,
+                *rates, *shares, f"{one.median(lambda pair: pair.peak_gflops):.0f}", f"{one.copy_gbs:.1f}",
+                f"{one.their_mb:.0f} ({one.imported_mb:.0f})", f"{one.our_mb:.0f}", f"{one.difference:.1e}"]
+
+    def share(self, one, side):
+        """Per cent of the FMA peak that was measured beside the pair."""
+        return one.median(lambda pair: 1e5 * one.gflop / getattr(pair, side).ms / pair.peak_gflops)
+
+    def ratio_rows(self):
+        for row in self.rows:
+            cells = []
+            for peer in self.peers:
+                one = self.comparisons.get((row, peer))
+                ratios = sorted(pair.ratio for pair in one.pairs) if one else []
+                cells.append(f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})" if one else "")
+            ours = [one.median(lambda pair: pair.ours.ms) for (name, _), one in self.comparisons.items() if name == row]
+            yield [row, digits(statistics.median(ours)) if ours else "", *cells]
+
+    def head(self):
+        ones = self.comparisons.values()
+        peaks = [pair.peak_gflops for one in ones for pair in one.pairs]
+        copies = [one.copy_gbs for one in ones]
+        versions = [f"{name} {importlib.metadata.version(name)}" for name in
+                    [*dict.fromkeys(peer_engines.ENGINES[peer].package for peer in self.peers), "onnx", "numpy"]]
+        commit = subprocess.run(["git", "-C", str(peer_rows.ROOT), "describe", "--always", "--dirty", "--exclude=*"],
+                                capture_output=True, text=True, check=False).stdout.strip()
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+        lines = [f"# Peers: {self.processor}, {self.date}", "",
+                 f"- {self.options.threads} threads, {os.cpu_count()} processors, {memory:.0f} GB of memory, {platform.system()} "
+                 f"{platform.release()}, {peer_machine.processor_family()}.",
+                 f"- Sluice {commit or 'of an unknown commit'}; Python {platform.python_version()}, {', '.join(versions)}."]
+        if peaks:
+            lines.append(f"- FMA peak beside Sluice's runs {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s, copy {min(copies):.1f} to "
+                         f"{max(copies):.1f} GB/s, both with the same threads.")
+        return lines + METHOD.format(pairs=self.options.pairs).splitlines()
+
+    def write(self):
+        figure = self.path.with_suffix(".svg")
+        layers = [row for row in self.rows.values() if not row.is_network]
+        bars = {row.name: self.bars(row.name) for row in layers}
+        lines = self.head()
+        if any(bars.values()):
+            figure.write_text(peer_figure.draw({name: shares for name, shares in bars.items() if shares}), encoding="utf-8")
+            lines += ["", f"![share of the FMA peak, a layer a group]({figure.name})"]
+        lines += ["", "## Peer's time in units of Sluice's", "", "Above 1 Sluice is faster. Medians of pairs, least and largest.", ""]
+        lines += table(["row", "Sluice ms", *self.peers], self.ratio_rows())
+        lines += ["", "## Everything measured", "", *table(DETAILS, (self.detail(*key) for key in self.comparisons))]
+        if self.reasons:
+            lines += ["", "## Not measured", ""]
+            lines += [f"- {row}, {peer}: {reason}" for (row, peer), reason in self.reasons.items()]
+        self.path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+    def bars(self, row):
+        """Name to share of the peak, Sluice first."""
+        ones = {peer: self.comparisons[row, peer] for peer in self.peers if (row, peer) in self.comparisons}
+        ones = {peer: one for peer, one in ones.items() if one.gflop}
+        if not ones:
+            return {}
+        ours = statistics.median(self.share(one, "ours") for one in ones.values())
+        return {"Sluice": ours, **{peer: self.share(one, "theirs") for peer, one in ones.items()}}
+
+
+METHOD = """\
+- In turn, A B A B, {pairs} pairs that count; of a turn the median of its runs, of the pairs the median of their ratios. Each peer is a
+  process of its own that stays warm; Sluice is a new `model_bench` a turn, warm before it is timed. Weights and inputs are the same;
+  the largest difference of an output is relative to its largest value, and what differs by more than 1e-3 (networks) or 1e-4
+  (layers) is not timed.
+- A peer has its fastest form (bench/peer_engines.py): gate and feature by one convolution or two, attention as matrix products, generated
+  kernels all at once or tap by tap; inputs and outputs of a layer in the memory format that it has between two layers (channels_last,
+  packed); torch.compile freezes, ONNX Runtime, OpenVINO and ncnn pack the weights beforehand.
+- GFLOP/s and shares of the FMA peak count the layer as defined (`bench/layer_work.txt`), so Winograd's sums and the reduced attention may
+  pass 100 %. The peak is measured between Sluice's runs.
+- Processor ms: of all threads. A pair in which either side had less than 0.9 of its threads' time is discarded; †: too few were
+  left (a side that can't keep all threads busy, or a busy machine), so those count that had most of it.
+- MB: peak resident memory of the process, preparation included; in brackets after the imports alone."""

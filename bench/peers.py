@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Sluice and other engines in turn, on the same weights and inputs; writes bench/results/<date>-<processor>.md and .svg.
+
+  peers.py [--rows g96_*,dw64_256] [--peers torch,openvino] [--forms "whole channels_last"] [--threads 2] [--pairs 9] ...
+
+Rows are those of bench/peer_rows.txt. Of a peer's forms the fastest is taken, its outputs are compared with Sluice's, then
+turns follow each other, A B A B: some runs of Sluice, as many of the peer. The ratio of a pair is that of its two medians. The
+machine may be slow for a while: what a pair compares was measured within seconds, and the FMA peak with it. A pair in which
+either had less than 0.9 of its threads' processor time is discarded. `make bench-peers` makes the environment.
+"""
+import argparse
+import fnmatch
+import pathlib
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import peer_engines  # noqa: E402
+import peer_report  # noqa: E402
+import peer_rows  # noqa: E402
+import peer_turns  # noqa: E402
+
+
+def choose(text, names):
+    """The names that a list separated by commas asks for."""
+    wanted = text.split(",")
+    for one in wanted:
+        if not any(fnmatch.fnmatchcase(name, one) for name in names):
+            sys.exit(f"no '{one}' among {', '.join(names)}")
+    return [name for name in names if any(fnmatch.fnmatchcase(name, one) for one in wanted)]
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", type=pathlib.Path, default=peer_rows.ROOT / "build/bin", help="folder of the benchmark programs")
+    parser.add_argument("--rows", help="names or patterns, separated by commas; default: all but the optional ones")
+    parser.add_argument("--peers", default=",".join(peer_engines.ENGINES))
+    parser.add_argument("--forms", help="try only these forms of the peers, such as 'unfold contiguous'")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--pairs", type=int, default=9, help="pairs that count")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of a turn, about")
+    parser.add_argument("--runs", type=int, default=50, help="of a turn, at most")
+    parser.add_argument("--wait", type=float, default=20, help="seconds to wait for an idle processor before a turn")
+    parser.add_argument("--output", type=pathlib.Path, help="the .md file; default: a new one in bench/results")
+    return parser.parse_args()
+
+
+def compare_row(row, peers, options, report):
+    """Adds a comparison, or why there is none, for every peer. Returns whether all outputs agreed."""
+    agreed = True
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        peer_turns.write_files(row, [peer_engines.ENGINES[peer] for peer in peers], folder)
+        sluice = peer_turns.Sluice(row, folder, options)
+        for peer in peers:
+            reason = peer_engines.ENGINES[peer].why_not(row)
+            comparison = None
+            if reason is None:
+                try:
+                    comparison = peer_turns.compare(sluice, row, peer, folder, options)
+                except peer_turns.PeerFailed as failure:
+                    reason, agreed = str(failure), False
+            report.add(row, peer, comparison, reason)
+            print(report.last_line(), flush=True)
+    return agreed
+
+
+def main():
+    options = parse()
+    rows = peer_rows.read_rows()
+    if options.rows:
+        names = choose(options.rows, [row.name for row in rows])
+        rows = [row for row in rows if row.name in names]
+    else:
+        rows = [row for row in rows if "optional" not in row.keys]
+    peers = choose(options.peers, list(peer_engines.ENGINES))
+    report = peer_report.Report(options, peers)
+    agreed = [compare_row(row, peers, options, report) for row in rows]
+    print(f"\nwritten: {report.path}")
+    return 0 if all(agreed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Sluice and other engines in turn: makes .venv-bench with the versions of bench/peers.txt when it is not there or they have
+# changed, then runs bench/peers.py.
+#   bench/peers.sh [options of peers.py]
+# PEER_PIP_ARGS: more arguments for pip, such as the index with the builds of PyTorch without CUDA, which are far smaller.
+# PEER_PYTHON: a Python that has those packages; then nothing is installed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+python=${PEER_PYTHON:-.venv-bench/bin/python}
+if [[ -z ${PEER_PYTHON:-} ]] && ! cmp -s bench/peers.txt .venv-bench/done; then
+  python3 -m venv .venv-bench
+  echo '*' >.venv-bench/.gitignore
+  # shellcheck disable=SC2086
+  "$python" -m pip install ${PEER_PIP_ARGS:-} -r bench/peers.txt
+  cp bench/peers.txt .venv-bench/done
+fi
+exec "$python" bench/peers.py "$@"
