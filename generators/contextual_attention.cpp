@@ -11,6 +11,8 @@
 //   row pass     (x, y) -> (x + 1, y); beyond the end of a row: the start of the next one
 //   column pass  (x, y) -> (x, y + 1); beyond the end of a column: the start of the next one, i.e. rows -1 and gh are
 //                rows gh - 1 and 0 shifted by one column
+// Backward differentiates these sums of products of patches; forward takes the same scores from products of pixels
+// (gram_scores.h).
 // The paste (transposed convolution with the raw 4x4 patches, stride 2, over 4) is summed per output parity e:
 //   out(2u + e) = 1/4 sum_q spread(q + e - 1, u + e - 1) * input(2q + e), spread(q, u) = sum_d attention(q + d, u + d),
 // d in {0,1}^2, which needs 4 products a pair instead of 16.
