@@ -24,10 +24,10 @@ struct GraphRunOptions {
 };
 
 // The tensors whose names begin with `prefix`, without it.
-TensorMap without_prefix(TensorMap tensors, const std::string &prefix) {
+TensorMap without_prefix(const TensorMap &tensors, const std::string &prefix) {
   TensorMap chosen;
-  for (auto &[name, tensor] : tensors) {
-    if (name.starts_with(prefix)) chosen[name.substr(prefix.size())] = std::move(tensor);
+  for (const auto &[name, tensor] : tensors) {
+    if (name.starts_with(prefix)) chosen[name.substr(prefix.size())] = tensor;
   }
   return chosen;
 }

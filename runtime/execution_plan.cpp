@@ -62,6 +62,7 @@ int ExecutionPlan::tensor(const std::string &name) const {
 
 std::vector<Extents> ExecutionPlan::extents_of(const std::vector<std::string> &names) const {
   std::vector<Extents> extents;
+  extents.reserve(names.size());
   for (const std::string &name : names) extents.push_back(tensors_[static_cast<size_t>(tensor(name))].extents);
   return extents;
 }

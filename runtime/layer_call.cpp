@@ -104,7 +104,7 @@ BufferView make_saved(const LayerNode &layer, const Kernel &kernel, const std::s
   }
   layer.bind_scalars(query);
   layer.bind_scalars(call);
-  const BufferView saved = allocate(query.query().at(stage));
+  BufferView saved = allocate(query.query().at(stage));
   call.bind(stage, saved);
   call.run();
   return saved;

@@ -72,7 +72,8 @@ LayerNode::LayerNode(const Graph &graph, const Node &node, const KernelTable &ta
   if (!node.norm_weights.empty() && !has_norm)
     throw Error(ErrorCode::bad_file,
                 fmt::format("{}: {} has no norm that norm_weights could name", location_, node.op));
-  for (const auto &[port, name] : node.renamed) {
+  for (const auto &entry : node.renamed) {
+    const std::string &port = entry.first;
     const bool known = std::any_of(all.begin(), all.end(), [&](const SchemaPort *one) { return one->name == port; });
     if (!known)
       throw Error(ErrorCode::bad_file, fmt::format("{}: {} has no parameter '{}' to rename", location_, node.op, port));

@@ -240,7 +240,7 @@ void Model::update_state(const PlannedStep &step, const ExecutionPlan &plan, flo
     for (size_t i = 0; i < step.inputs.size(); i++) {
       if (&layer.schema().inputs[i] == &port) return plan.view(step.inputs[i], arena);
     }
-    const BufferView now = parameter(layer, port, state);
+    BufferView now = parameter(layer, port, state);
     if (argument == port.name) return now;
     StoredTensor &next = made[argument];
     next = StoredTensor::of_f32(parameter_shape(now.extents));

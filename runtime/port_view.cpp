@@ -57,7 +57,7 @@ BufferView port_view(const BufferView &tensor, const SchemaPort &port, const Lay
   }
   const bool takes = rank == 2 || rank == 3 || (rank != 4 && layer.any_rank);
   if (is_picture(port) && takes) return as_picture(tensor);
-  const BufferView fewer = without_ones(tensor, port.axes.size());
+  BufferView fewer = without_ones(tensor, port.axes.size());
   if (fewer.extents.size() == port.axes.size()) return fewer;
   throw Error(ErrorCode::input_failed,
               fmt::format("{}: port '{}' takes a tensor of {} dimensions, got {} (innermost first: {})", where,
