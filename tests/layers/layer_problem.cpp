@@ -159,9 +159,6 @@ Array<double> allowed_error(const Problem &problem, const Array<double> &referen
   Array<double> bound(reference.shape);
   std::fill(bound.values.begin(), bound.values.end(), 4e-6 * largest);
   if (problem.reference().bound) bound = problem.reference().bound(problem.attributes(), problem.operands());
-#ifdef SLUICE_FUZZ_FLOAT_STORES
-  for (double &value : bound.values) value = std::max(value, 1e-5 * largest);
-#endif
   return bound;
 }
 
