@@ -14,6 +14,13 @@ namespace {
 
 constexpr double kProbeSeconds = 0.005;
 
+// Of all threads of the process so far.
+double processor_seconds() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
+}
+
 }  // namespace
 
 double median(std::vector<double> values) {
@@ -27,12 +34,6 @@ double seconds_of(const std::function<void()> &run) {
   const auto start = std::chrono::steady_clock::now();
   run();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double processor_seconds() {
-  timespec used{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
 }
 
 Measurement::Measurement(int threads) : threads_(threads), peak_before_(fma_peak_gflops(threads, kProbeSeconds)) {}

@@ -8,8 +8,6 @@ namespace sluice::bench {
 
 double median(std::vector<double> values);
 double seconds_of(const std::function<void()> &run);
-// Of all threads of the process so far.
-double processor_seconds();
 
 class Measurement {
  public:

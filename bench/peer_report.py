@@ -98,7 +98,7 @@ class Report:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
         lines = [f"# Peers: {self.processor}, {self.date}", "",
                  f"- {self.options.threads} threads, {os.cpu_count()} processors, {memory:.0f} GB of memory, {platform.system()} "
-                 f"{platform.release()}, {peer_machine.processor_family()}.",
+                 f"{'.'.join(platform.release().split('.')[:2])}, {peer_machine.processor_family()}.",
                  f"- Sluice {commit or 'of an unknown commit'}; Python {platform.python_version()}, {', '.join(versions)}."]
         if peaks:
             lines.append(f"- FMA peak beside Sluice's runs {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s, copy {min(copies):.1f} to "

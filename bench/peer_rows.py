@@ -30,6 +30,10 @@ class Row:
         height, width = self.keys["size"].split("x")
         return int(height), int(width)
 
+    def set_arguments(self):
+        """The parameters of the graph on a command line."""
+        return [word for key, value in self.settings.items() for word in ("--set", f"{key}={value}")]
+
     @property
     def settings(self):
         """Parameters of a network's graph."""
@@ -86,6 +90,5 @@ def find_row(name):
 def sluice_arguments(row, folder):
     """Of model_bench, for the files that peer_modules.py wrote to `folder`."""
     graph = ROOT / "models" / f"{row.keys['graph']}.graph" if row.is_network else folder / "row.graph"
-    settings = [word for key, value in row.settings.items() for word in ("--set", f"{key}={value}")]
-    return [f"--graph={graph}", f"--sizes={row.keys.get('size', '1')}", *settings,
+    return [f"--graph={graph}", f"--sizes={row.keys.get('size', '1')}", *row.set_arguments(),
             f"--weights={folder / 'weights.safetensors'}", f"--input={folder / 'input.safetensors'}"]

@@ -9,8 +9,8 @@ using namespace Halide;
 
 namespace {
 
-const Var c("c"), x("x"), y("y"), n("n"), kx("kx"), ky("ky"), qx("qx"), qy("qy"), px("px"), py("py"), xi("xi"),
-    yi("yi"), task("task"), parity("parity");
+const Var c("c"), x("x"), y("y"), n("n"), qx("qx"), qy("qy"), px("px"), py("py"), xi("xi"), yi("yi"), task("task"),
+    parity("parity");
 
 void tile_output(sluice::Plan &plan) {
   const Var xp("xp"), yp("yp");

@@ -54,7 +54,7 @@ inline void schedule_winograd(Plan &plan) {
 
 }  // namespace sluice
 
-// Measured beside the FMA peak in the same run, 2 threads, Zen 5, machine busy, 2026-11-21; % of that peak in the
-// direct sum's multiplications. gated_conv2d 96 to 96, 128x128: AVX-512 263, AVX2 281 (dilation 8: 290 and 264); 192 to
-// 96: 255 and 282; 48 to 48, 256x256: 193 and 242; 24 to 24, 512x512: 109 and 126. conv2d 64 to 64, 176x608: 252 and
-// 216; 256 to 256, 44x152: 348 and 260. 24 channels fill 3 of 4 vectors on AVX-512.
+// Measured beside the FMA peak in the same run, 2 threads, Zen 5, nothing else running, 2026-11-21; % of that peak in
+// the direct sum's multiplications. gated_conv2d 96 to 96, 128x128: AVX-512 255, AVX2 298 (dilation 8: 242 and 298);
+// 192 to 96: 270 and 317; 48 to 48, 256x256: 187 and 255; 24 to 24, 512x512: 114 and 190; enlarged by 2, 96 to 48 at
+// 256x256: 266 and 309, 48 to 24 at 512x512: 175 and 256. 24 channels fill 3 of 4 vectors on AVX-512.

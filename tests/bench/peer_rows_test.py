@@ -26,9 +26,9 @@ class RowsTest(unittest.TestCase):
             for row in peer_rows.read_rows():
                 with self.subTest(row.name):
                     if row.is_network:
-                        settings = [word for key, value in row.settings.items() for word in ("--set", f"{key}={value}")]
                         graph = peer_rows.ROOT / "models" / f"{row.keys['graph']}.graph"
-                        self.assertIn(row.keys["graph"], self.inspect(str(graph), "--size", row.keys["size"], *settings))
+                        self.assertIn(row.keys["graph"], self.inspect(str(graph), "--size", row.keys["size"],
+                                                                          *row.set_arguments()))
                         continue
                     graph = pathlib.Path(folder) / "row.graph"
                     graph.write_text(row.graph_text(), encoding="utf-8")
