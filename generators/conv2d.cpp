@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution over a picture (cross-correlation, as every framework has it), with norm and activation.
+#include "narrow_sums.h"
 #include "winograd.h"
 
 using namespace Halide;
@@ -26,8 +27,9 @@ struct Conv2d : sluice::LayerDefaults {
     return sluice::joined(sluice::spectral_norm_state("weight"), sluice::batch_norm_state());
   }
   std::vector<sluice::Attribute> attributes() const {
-    return sluice::joined(sluice::convolution_attributes(sluice::activation_families()),
-                          sluice::transform_attributes("weight", 32, "narrow: reading=plain groups=1 weight.o<=4; "));
+    return sluice::joined(
+        sluice::convolution_attributes(sluice::activation_families()),
+        sluice::transform_attributes("weight", 32, false, "narrow: reading=plain groups=1 weight.o<=4; "));
   }
   std::map<std::string, std::string> variants() const {
     return {{"reading", reading.value()}, {"activation", activation.value()}, {"transform", transform.value()}};
@@ -47,21 +49,16 @@ struct Conv2d : sluice::LayerDefaults {
 
   // Panels of two vectors of output channels.
   std::vector<Port> packed() const {
-    return {sluice::port("packed_weight",
-                         {{"lane", "lanes"}, {"half", "2"}, {"i", ""}, {"kx", ""}, {"ky", ""}, {"panel", ""}}),
-            sluice::port("packed_bias", {{"o", ""}, {"row", ""}})};
+    return {
+        sluice::port(
+            "packed_weight",
+            {{"lane", "lanes"}, {"half", is_narrow() ? "1" : "2"}, {"i", ""}, {"kx", ""}, {"ky", ""}, {"panel", ""}}),
+        sluice::port("packed_bias", {{"o", ""}, {"row", ""}})};
   }
   Stages pack(Context &in) const {
     Stages stages;
     const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), panel("panel"), o("o"), row("row");
-    const Expr channels = in["weight"].extent.at("o"), last = channels - 1, first = panel * 2 * in.lanes;
-    const Expr start = is_winograd() ? sluice::winograd::first_channel(panel, channels, 2 * in.lanes) : first;
-    const Expr channel = start + half * in.lanes + lane;
-    const auto tap = [&](const Expr &across, const Expr &down) {
-      return in["normed_weight"](across, down, i, min(channel, last));
-    };
-    const Expr weight = is_winograd() ? sluice::winograd::transformed_weight(kx, ky, tap) : tap(kx, ky);
-    stages.add("packed_weight")(lane, half, i, kx, ky, panel) = select(channel <= last, weight, in.constant(0));
+    stages.add("packed_weight")(lane, half, i, kx, ky, panel) = packed_weight(in, lane, half, i, kx, ky, panel);
     stages.add("packed_bias")(o, row) = select(row == 0, in["norm_scale"](o), in["offset"](o));
     return stages;
   }
@@ -94,7 +91,10 @@ struct Conv2d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     if (port == "packed_weight") {
       const auto &weight = in["weight"].extent;
-      const Expr points = sluice::winograd::kPoints;
+      const Expr points = filter().points();
+      if (is_narrow()) {
+        return {in.lanes, 1, sluice::narrow::groups(weight.at("i")), weight.at("kx"), weight.at("ky"), weight.at("o")};
+      }
       return {in.lanes,
               2,
               weight.at("i"),
@@ -113,22 +113,44 @@ struct Conv2d : sluice::LayerDefaults {
     const auto &weight = in["normed_weight"].extent;
     const RDom r(0, in["input"].extent.at("c"), 0, weight.at("kx"), 0, weight.at("ky"));  // i, kx, ky
     sluice::ConvolutionInput input = reader(in);
-    input.define(in, stages);
-    Func &sum = stages.add("sum");
-    sum(c, x, y, n) = in.constant(0);
-    sum(c, x, y, n) += in["normed_weight"](r[1], r[2], r[0], c) * input(r[0], r[1], r[2], x, y, n);
+    if (is_narrow() && !in.backward) {
+      sluice::narrow::define_sum(in, input, stages);
+    } else {
+      input.define(in, stages);
+      Func &sum = stages.add("sum");
+      sum(c, x, y, n) = in.constant(0);
+      sum(c, x, y, n) += in["normed_weight"](r[1], r[2], r[0], c) * input(r[0], r[1], r[2], x, y, n);
+    }
+    const Func sum = stages["sum"];
     stages.add("feature")(c, x, y, n) = sum(c, x, y, n) * in["norm_scale"](c) + in["offset"](c);
     stages.add("output")(c, x, y, n) = sluice::activate(activation, stages["feature"](c, x, y, n), in);
     return stages;
   }
 
  private:
-  bool is_winograd() const { return transform.value() == "winograd"; }
+  bool is_winograd() const { return sluice::winograd::is_transform(transform); }
+  const sluice::winograd::Filter &filter() const { return sluice::winograd::filter(transform); }
+  bool is_narrow() const { return transform.value() == "narrow"; }
+
+  Expr packed_weight(const Context &in, const Expr &lane, const Expr &half, const Expr &i, const Expr &kx,
+                     const Expr &ky, const Expr &panel) const {
+    const Operand &weight = in["normed_weight"];
+    if (is_narrow()) {
+      return sluice::narrow::packed_weight(lane, i, in["weight"].extent.at("i"),
+                                           [&](const Expr &from) { return weight(kx, ky, from, panel); });
+    }
+    const Expr channels = in["weight"].extent.at("o"), last = channels - 1, first = panel * 2 * in.lanes;
+    const Expr start = is_winograd() ? sluice::winograd::first_channel(panel, channels, 2 * in.lanes) : first;
+    const Expr channel = start + half * in.lanes + lane;
+    const auto tap = [&](const Expr &x, const Expr &y) { return weight(x, y, i, min(channel, last)); };
+    const Expr value = is_winograd() ? sluice::winograd::transformed_weight(filter(), kx, ky, tap) : tap(kx, ky);
+    return select(channel <= last, value, in.constant(0));
+  }
 
   Stages define_winograd(const Context &in) const {
     Stages stages;
     const sluice::ConvolutionInput input = reader(in);
-    sluice::winograd::Convolution convolution(in, input.across(), input.down(), reading.value() == "doubled",
+    sluice::winograd::Convolution convolution(in, filter(), input.across(), input.down(), reading.value() == "doubled",
                                               in["offset"].extent.at("o"), 1);
     convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
       return sluice::activate(activation, sums[0] * in["norm_scale"](c) + in["offset"](c), in);
@@ -137,7 +159,7 @@ struct Conv2d : sluice::LayerDefaults {
   }
 
   sluice::ConvolutionInput reader(const Context &in) const {
-    if (is_winograd()) return {in, reading, 3, 3};
+    if (is_winograd()) return {in, reading, filter().taps(), filter().taps()};
     const auto &weight = in["normed_weight"].extent;
     return {in, reading, weight.at("kx"), weight.at("ky")};
   }

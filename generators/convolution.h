@@ -63,20 +63,25 @@ inline std::vector<Attribute> convolution_attributes(const std::vector<std::stri
                 joined(own, joined(spectral_norm_attributes(), batch_norm_attributes())));
 }
 
-// A 3x3 sum of stride 1 without groups, over 16 channels or more, takes a quarter of the multiplications
+// A 3x3 sum of stride 1 or 2 without groups, over 16 channels or more, takes fewer multiplications
 // (generators/winograd.h) unless the node says algorithm=direct. Its kernels are built for the CPU's forward direction
-// only; `channels`: the fewest output channels they take. `first`: other transforms, asked before.
-inline std::vector<Attribute> transform_attributes(const std::string &weight, int channels,
+// only; `channels`: the fewest output channels they take. halved: fewer and some others have kernels of their own.
+// `first`: other transforms, asked before.
+inline std::vector<Attribute> transform_attributes(const std::string &weight, int channels, bool halved,
                                                    const std::string &first = "") {
   using Kind = Attribute::Kind;
+  const std::string always = "algorithm=fastest kernel=3 padding_mode=zeros groups=1 " + weight + ".i>=16 ";
+  const std::string still = always + "stride=1 upsample=1|2 ", out = weight + ".o";
+  std::string rules = first;
+  if (halved) {
+    rules += "halved_winograd: " + still + out + ">=8 " + out + "<=15; halved_winograd: " + still + out + ">=17 " +
+             out + "<=24; ";
+  }
+  const std::string enough = out + ">=" + std::to_string(channels);
+  rules +=
+      "winograd: " + still + enough + "; strided_winograd: " + always + "stride=2 upsample=1 " + enough + "; none:";
   return {{"algorithm", Kind::note, "fastest", {}, {}, {"fastest", "direct"}},
-          {"transform",
-           Kind::derived,
-           first + "winograd: algorithm=fastest kernel=3 stride=1 upsample=1|2 padding_mode=zeros groups=1 " + weight +
-               ".i>=16 " + weight + ".o>=" + std::to_string(channels) + "; none:",
-           {},
-           {},
-           {}}};
+          {"transform", Kind::derived, rules, {}, {}, {}}};
 }
 
 // Arithmetic along one spatial axis: padding before, extent of the enlarged input, extent of the output.

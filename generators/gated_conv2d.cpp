@@ -34,7 +34,7 @@ struct GatedConv2d : sluice::LayerDefaults {
   }
   std::vector<sluice::Attribute> attributes() const {
     auto all = sluice::convolution_attributes({"none+relu+leaky_relu", "elu", "tanh"});
-    all = sluice::joined(all, sluice::transform_attributes("feature_weight", 16));
+    all = sluice::joined(all, sluice::transform_attributes("feature_weight", 16, true));
     all.push_back({"gate_activation", sluice::Attribute::Kind::variant, "sigmoid", {}, {}, {"sigmoid"}});
     return all;
   }
@@ -44,8 +44,12 @@ struct GatedConv2d : sluice::LayerDefaults {
 
   // Panels of `lanes` output channels, feature and gate side by side, so that a tap of one input channel is two loads.
   std::vector<Port> packed() const {
-    return {sluice::port("packed_weight",
-                         {{"lane", "lanes"}, {"half", "2"}, {"i", ""}, {"kx", ""}, {"ky", ""}, {"panel", ""}}),
+    return {sluice::port("packed_weight", {{"lane", "lanes"},
+                                           {"half", transform.value() == "halved_winograd" ? "" : "2"},
+                                           {"i", ""},
+                                           {"kx", ""},
+                                           {"ky", ""},
+                                           {"panel", ""}}),
             sluice::port("packed_bias", {{"o", ""}, {"row", ""}})};
   }
   void derive(Context &in, Stages &stages) const {
@@ -58,13 +62,14 @@ struct GatedConv2d : sluice::LayerDefaults {
     Stages stages;
     const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), panel("panel"), o("o"), row("row");
     const Expr channels = in["feature_weight"].extent.at("o"), last = channels - 1;
-    const Expr first = is_winograd() ? sluice::winograd::first_channel(panel, channels, in.lanes) : panel * in.lanes;
-    const Expr channel = first + lane, inside = channel < channels;
+    const int width = panel_width(in);
+    const Expr first = is_winograd() ? sluice::winograd::first_channel(panel, channels, width) : panel * width;
+    const Expr channel = first + lane % width, inside = channel < channels;
     const auto tap = [&](const Expr &across, const Expr &down) {
-      return select(half == 0, in["normed_feature_weight"](across, down, i, min(channel, last)),
+      return select(half + lane / width == 0, in["normed_feature_weight"](across, down, i, min(channel, last)),
                     in["normed_gate_weight"](across, down, i, min(channel, last)));
     };
-    const Expr weight = is_winograd() ? sluice::winograd::transformed_weight(kx, ky, tap) : tap(kx, ky);
+    const Expr weight = is_winograd() ? sluice::winograd::transformed_weight(filter(), kx, ky, tap) : tap(kx, ky);
     stages.add("packed_weight")(lane, half, i, kx, ky, panel) = select(inside, weight, in.constant(0));
     stages.add("packed_bias")(o, row) = select(row == 0, in["feature_bias"](o), row == 1, in["gate_bias"](o), row == 2,
                                                in["norm_scale"](o), in["norm_shift"](o));
@@ -103,13 +108,13 @@ struct GatedConv2d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     if (port == "packed_weight") {
       const auto &weight = in["feature_weight"].extent;
-      const Expr points = sluice::winograd::kPoints;
+      const Expr points = filter().points();
       return {in.lanes,
-              2,
+              2 * panel_width(in) / in.lanes,
               weight.at("i"),
               is_winograd() ? points : weight.at("kx"),
               is_winograd() ? points : weight.at("ky"),
-              (weight.at("o") + in.lanes - 1) / in.lanes};
+              (weight.at("o") + panel_width(in) - 1) / panel_width(in)};
     }
     if (port == "packed_bias") return {in["feature_weight"].extent.at("o"), 4};
     return reader(in).extents(in, in["feature_bias"].extent.at("o"));
@@ -136,7 +141,12 @@ struct GatedConv2d : sluice::LayerDefaults {
   }
 
  private:
-  bool is_winograd() const { return transform.value() == "winograd"; }
+  bool is_winograd() const { return sluice::winograd::is_transform(transform); }
+  const sluice::winograd::Filter &filter() const { return sluice::winograd::filter(transform); }
+
+  int panel_width(const Context &in) const {
+    return sluice::winograd::is_halved(transform, in.lanes) ? in.lanes / 2 : in.lanes;
+  }
 
   // What is done to the two sums of a pixel.
   Expr rest(const Context &in, const Expr &c, const Expr &feature, const Expr &gate) const {
@@ -147,8 +157,8 @@ struct GatedConv2d : sluice::LayerDefaults {
   Stages define_winograd(const Context &in) const {
     Stages stages;
     const sluice::ConvolutionInput input = reader(in);
-    sluice::winograd::Convolution convolution(in, input.across(), input.down(), reading.value() == "doubled",
-                                              in["feature_bias"].extent.at("o"), 2);
+    sluice::winograd::Convolution convolution(in, filter(), input.across(), input.down(), reading.value() == "doubled",
+                                              in["feature_bias"].extent.at("o"), 2, 2 * panel_width(in) / in.lanes);
     convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
       return rest(in, c, sums[0] + in["feature_bias"](c), sums[1] + in["gate_bias"](c));
     });
@@ -156,7 +166,7 @@ struct GatedConv2d : sluice::LayerDefaults {
   }
 
   sluice::ConvolutionInput reader(const Context &in) const {
-    if (is_winograd()) return {in, reading, 3, 3};
+    if (is_winograd()) return {in, reading, filter().taps(), filter().taps()};
     const auto &weight = in["normed_feature_weight"].extent;
     return {in, reading, weight.at("kx"), weight.at("ky")};
   }

@@ -120,6 +120,7 @@ bool serves(const std::string &value, const std::string &word);
 // A port as a definition sees it: something to index, and the run-time extent of each axis.
 struct Operand {
   Halide::Func func;
+  Halide::Func stored;  // an input without the zeros around it
   std::map<std::string, Halide::Expr> extent;
 
   template <typename... Index>

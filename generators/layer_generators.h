@@ -128,6 +128,7 @@ class LayerGenerator : public Halide::Generator<Self> {
                               : Halide::Range(Halide::Expr(), Halide::Expr()));
     }
     const bool pad = zero_outside_all || port.zero_outside;
+    operand.stored = Halide::Func(input);
     operand.func =
         pad ? Halide::BoundaryConditions::constant_exterior(input, context_.constant(0), region) : Halide::Func(input);
     return operand;

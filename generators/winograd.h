@@ -1,115 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution by Winograd's minimal filtering F(4x4, 3x3): 36 products for 16 results of 9 taps each, a quarter of the
-// direct sum's. For 3x3 kernels of stride 1, any dilation and padding, of the input as it is or enlarged by 2.
-// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (arXiv 1509.09308), with the points 0,
-// +-sqrt(1/2), +-sqrt(2), infinity, whose rounding errors are a fifth of those of 0, +-1, +-2.
+// Convolution by Winograd's minimal filtering: of stride 1, F(4x4, 3x3), 36 products for 16 results of 9 taps each, a
+// quarter of the direct sum's; of stride 2, 49 for 9 results, 0.6 of the direct sum's. For 3x3 kernels, any dilation
+// and padding, of the input as it is or enlarged by 2. Source: Lavin and Gray, Fast Algorithms for Convolutional Neural
+// Networks (arXiv 1509.09308), with the points 0,
+// +-sqrt(1/2), +-sqrt(2), infinity, whose rounding errors are a fifth of those of 0, +-1, +-2. A stride of 2 is the sum
+// of two filters of stride 1, one over the even samples with taps 0 and 2, F(3, 2), one over the odd ones with tap 1.
 //
 // A dilated convolution is d_w * d_h plain ones on interleaved pixels (phases; no more than there are pixels). All
 // tiles of all phases and pictures have one number; `tiles` of them are computed together, so that their transformed
 // input stays in cache while the panels of output channels pass by.
 #pragma once
-#include <cmath>
-
 #include "convolution.h"
+#include "minimal_filter.h"
 
 namespace sluice::winograd {
 
-constexpr int kTile = 4;    // results of a tile along an axis
-constexpr int kPoints = 6;  // products of a tile along an axis
-
-using Row = std::vector<double>;
-
-inline const Row &roots() {  // of the squares of the points
-  static const Row all{std::sqrt(0.5), std::sqrt(2.0)};
-  return all;
+// The filter of a value of the attribute `transform`, along both axes.
+inline bool is_transform(const std::string &transform) {
+  return transform == "winograd" || transform == "halved_winograd" || transform == "strided_winograd";
 }
+// Are both sums of a channel in one vector, half of it each? 8 to 15 and 17 to 24 gated channels fill vectors of 16
+// better so. Where vectors are of 8, this is the plain transform by another name.
+inline bool is_halved(const std::string &transform, int lanes) { return transform == "halved_winograd" && lanes == 16; }
 
-inline Row product(const Row &a, const Row &b) {
-  Row result(a.size() + b.size() - 1, 0.0);
-  for (size_t i = 0; i < a.size(); i++) {
-    for (size_t j = 0; j < b.size(); j++) result[i + j] += a[i] * b[j];
-  }
-  return result;
-}
-
-// Sum of the terms with even (parity 0), odd (1) or all (-1) numbers.
-inline Halide::Expr combination(const Row &coefficients, const std::vector<Halide::Expr> &terms, int parity) {
-  Halide::Expr sum;
-  for (size_t k = 0; k < coefficients.size(); k++) {
-    if (coefficients[k] == 0 || (parity >= 0 && static_cast<int>(k % 2) != parity)) continue;
-    const Halide::Expr factor = Halide::Internal::make_const(terms[k].type(), coefficients[k]);
-    const Halide::Expr term = coefficients[k] == 1 ? terms[k] : factor * terms[k];
-    sum = sum.defined() ? sum + term : term;
-  }
-  return sum;
-}
-
-// Row `point` of B^T times d: the points' polynomials; those of a and -a share their even and odd parts.
-inline Halide::Expr input_transform(const Halide::Expr &point, const std::vector<Halide::Expr> &d) {
-  Row all{1};
-  for (const double q : roots()) all = product(all, {-q * q, 0, 1});
-  std::vector<Halide::Expr> rows{combination(all, d, -1)};
-  for (const double a : roots()) {
-    Row polynomial = product({0, 1}, {a, 1});
-    for (const double q : roots()) {
-      if (q != a) polynomial = product(polynomial, {-q * q, 0, 1});
-    }
-    const Halide::Expr even = combination(polynomial, d, 0), odd = combination(polynomial, d, 1);
-    rows.push_back(even + odd);
-    rows.push_back(even - odd);
-  }
-  rows.push_back(combination(product({0, 1}, all), d, -1));
-  return Halide::mux(point, rows);
-}
-
-// Row `result` of A^T times m.
-inline Halide::Expr output_transform(const Halide::Expr &result, const std::vector<Halide::Expr> &m) {
-  std::vector<Halide::Expr> rows;
-  for (int k = 0; k < kTile; k++) {
-    Halide::Expr row = k == 0 ? m[0] : k == kTile - 1 ? m[kPoints - 1] : Halide::Expr();
-    for (size_t a = 0; a < roots().size(); a++) {
-      const Halide::Expr pair = k % 2 != 0 ? m[1 + 2 * a] - m[2 + 2 * a] : m[1 + 2 * a] + m[2 + 2 * a];
-      const double power = std::pow(roots()[a], k);
-      const Halide::Expr term = k == 0 ? pair : Halide::Internal::make_const(pair.type(), power) * pair;
-      row = row.defined() ? row + term : term;
-    }
-    rows.push_back(row);
-  }
-  return Halide::mux(result, rows);
-}
-
-// Row `point` of G times w.
-inline Halide::Expr weight_transform(const Halide::Expr &point, const std::vector<Halide::Expr> &w) {
-  double constant = 1;
-  for (const double q : roots()) constant *= -q * q;
-  std::vector<Halide::Expr> rows{combination({1 / constant}, w, -1)};
-  for (const double a : roots()) {
-    double scale = 2 * a * a;
-    for (const double q : roots()) {
-      if (q != a) scale *= a * a - q * q;
-    }
-    rows.push_back(combination({1 / scale, a / scale, a * a / scale}, w, -1));
-    rows.push_back(combination({1 / scale, -a / scale, a * a / scale}, w, -1));
-  }
-  rows.push_back(w[2]);
-  return Halide::mux(point, rows);
+inline const Filter &filter(const std::string &transform) {
+  static const Filter plain(3, 1, 4, {std::sqrt(0.5), std::sqrt(2.0)}), strided(3, 2, 3, {1.0});
+  return transform == "strided_winograd" ? strided : plain;
 }
 
 // G w G^T at (point_x, point_y), in double and rounded once. weight(kx, ky): a tap.
 template <typename Weight>
-Halide::Expr transformed_weight(const Halide::Expr &point_x, const Halide::Expr &point_y, Weight weight) {
-  std::vector<Halide::Expr> rows;
+Halide::Expr transformed_weight(const Filter &filter, const Halide::Expr &point_x, const Halide::Expr &point_y,
+                                Weight weight) {
+  Terms rows;
   Halide::Type element;
-  for (int ky = 0; ky < 3; ky++) {
-    std::vector<Halide::Expr> taps;
-    for (int kx = 0; kx < 3; kx++) {
+  for (int ky = 0; ky < filter.taps(); ky++) {
+    Terms taps;
+    for (int kx = 0; kx < filter.taps(); kx++) {
       const Halide::Expr tap = weight(kx, ky);
       element = tap.type();
       taps.push_back(Halide::cast<double>(tap));
     }
-    rows.push_back(weight_transform(point_x, taps));
+    rows.push_back(filter.weight_transform(point_x, taps));
   }
-  return Halide::cast(element, weight_transform(point_y, rows));
+  return Halide::cast(element, filter.weight_transform(point_y, rows));
 }
 
 // Where a panel of `width` output channels begins: all are full, the last one may hold some of the one before it once
@@ -119,13 +53,22 @@ inline Halide::Expr first_channel(const Halide::Expr &panel, const Halide::Expr 
 }
 
 // The stages of a layer whose results come from `sums` convolutions of one input, with weights packed as
-// packed_weight(lane, vector, i, point_x, point_y, panel): two vectors a panel, of one sum or of one each.
+// packed_weight(lane, vector, i, point_x, point_y, panel): two vectors a panel, of one sum or of one each, or a vector
+// that has half of its lanes for each.
 class Convolution {
  public:
   // doubled: the input is enlarged by 2.
-  Convolution(const Context &in, const ConvolutionAxis &across, const ConvolutionAxis &down, bool doubled,
-              const Halide::Expr &channels, int sums)
-      : in_(in), across_(across), down_(down), doubled_(doubled), channels_(channels), sums_(sums), lanes_(in.lanes) {}
+  Convolution(const Context &in, const Filter &filter, const ConvolutionAxis &across, const ConvolutionAxis &down,
+              bool doubled, const Halide::Expr &channels, int sums, int vectors = 2)
+      : in_(in),
+        filter_(filter),
+        across_(across),
+        down_(down),
+        doubled_(doubled),
+        channels_(channels),
+        sums_(sums),
+        lanes_(in.lanes),
+        width_(vectors * lanes_ / sums) {}
 
   // value(c, sums): a result of the layer in channel c from its sums, one a convolution.
   template <typename Value>
@@ -133,17 +76,17 @@ class Convolution {
     define_tiles(stages);
     define_transforms(stages);
     const Halide::Expr blocks = (all_tiles() + tiles() - 1) / tiles();
-    const int width = 2 * lanes_ / sums_;  // of a panel
-    const Halide::Expr panels = (channels_ + width - 1) / width;
-    const Halide::RDom r(0, lanes_, 0, width / lanes_, 0, kTile, 0, kTile, 0, tiles(), 0, panels, 0, blocks);
-    const Halide::Expr within = r[1] * lanes_ + r[0], j = r[2], i = r[3], t = r[4], panel = r[5], block = r[6];
-    const Halide::Expr c = first_channel(panel, channels_, width) + within;
+    const Halide::Expr panels = (channels_ + width_ - 1) / width_;
+    const int results = filter_.results(), lanes = std::min(lanes_, width_);
+    const Halide::RDom r(0, lanes, 0, width_ / lanes, 0, results, 0, results, 0, tiles(), 0, panels, 0, blocks);
+    const Halide::Expr within = r[1] * lanes + r[0], j = r[2], i = r[3], t = r[4], panel = r[5], block = r[6];
+    const Halide::Expr c = first_channel(panel, channels_, width_) + within;
     const Halide::Expr x = stages["tile_x"](t, block) + j * in_.scalar("dilation_w");
     const Halide::Expr y = stages["tile_y"](t, block) + i * in_.scalar("dilation_h");
     Halide::RDom guarded = r;
     guarded.where(x < across_.extent && y < down_.extent && block * tiles() + t < all_tiles());
-    std::vector<Halide::Expr> sums;
-    for (int k = 0; k < sums_; k++) sums.push_back(stages["results"](within + k * width, j, i, t, panel, block));
+    Terms sums;
+    for (int k = 0; k < sums_; k++) sums.push_back(stages["results"](within + k * width_, j, i, t, panel, block));
     const Halide::Expr channel = Halide::unsafe_promise_clamped(c, 0, channels_ - 1);
     const Halide::Var vc("c"), vx("x"), vy("y"), vn("n");
     Halide::Func &output = stages.add("output");
@@ -154,18 +97,20 @@ class Convolution {
 
  private:
   const Context &in_;
+  const Filter &filter_;
   ConvolutionAxis across_, down_;
   bool doubled_;
   Halide::Expr channels_;
-  int sums_, lanes_;
+  int sums_, lanes_, width_;  // width_: channels of a panel
 
   // Tiles computed together: a multiple of the register tile of schedules/cpu/winograd.h.
   int tiles() const { return lanes_ == 16 ? 24 : 18; }
   static Halide::Expr phases_along(const Halide::Expr &extent, const Halide::Expr &dilation) {
     return Halide::max(Halide::min(dilation, extent), 1);
   }
-  static Halide::Expr tiles_along(const Halide::Expr &extent, const Halide::Expr &dilation) {
-    return ((extent + dilation - 1) / dilation + kTile - 1) / kTile * phases_along(extent, dilation);
+  Halide::Expr tiles_along(const Halide::Expr &extent, const Halide::Expr &dilation) const {
+    const int results = filter_.results();
+    return ((extent + dilation - 1) / dilation + results - 1) / results * phases_along(extent, dilation);
   }
   Halide::Expr tiles_across() const { return tiles_along(across_.extent, in_.scalar("dilation_w")); }
   Halide::Expr tiles_down() const { return tiles_along(down_.extent, in_.scalar("dilation_h")); }
@@ -176,40 +121,55 @@ class Convolution {
   void define_tiles(Stages &stages) const {
     const Halide::Var t("t"), b("b");
     const Halide::Expr number = b * tiles() + t, within = number % tiles_of_picture();
-    const auto origin = [](const Halide::Expr &tile, const Halide::Expr &extent, const Halide::Expr &dilation) {
+    const auto origin = [&](const Halide::Expr &tile, const Halide::Expr &extent, const Halide::Expr &dilation) {
       const Halide::Expr phases = phases_along(extent, dilation);
-      return tile % phases + kTile * dilation * (tile / phases);
+      return tile % phases + filter_.results() * dilation * (tile / phases);
     };
     stages.add("tile_x")(t, b) = origin(within % tiles_across(), across_.extent, in_.scalar("dilation_w"));
     stages.add("tile_y")(t, b) = origin(within / tiles_across(), down_.extent, in_.scalar("dilation_h"));
     stages.add("tile_n")(t, b) = Halide::clamp(number / tiles_of_picture(), 0, in_["input"].extent.at("n") - 1);
+    const Operand &input = in_["input"];
+    define_samples(stages, "column", stages["tile_x"](t, b), across_, input.extent.at("x"), in_.scalar("dilation_w"));
+    define_samples(stages, "row", stages["tile_y"](t, b), down_, input.extent.at("y"), in_.scalar("dilation_h"));
+  }
+
+  // Which column (row) of the input sample s of a tile is, and all bits where there is one: beyond the edge are zeros.
+  void define_samples(Stages &stages, const std::string &name, const Halide::Expr &tile, const ConvolutionAxis &axis,
+                      const Halide::Expr &size, const Halide::Expr &dilation) const {
+    const Halide::Var s("s"), t("t"), b("b");
+    const Halide::Expr at = tile * filter_.stride() - axis.before + s * dilation;
+    stages.add(name)(s, t, b) = Halide::clamp(doubled_ ? at / 2 : at, 0, Halide::max(size - 1, 0));
+    stages.add(name + "_bits")(s, t, b) = Halide::select(at >= 0 && at < axis.size, -1, 0);
+  }
+  static Halide::Expr masked(const Halide::Expr &value, const Halide::Expr &bits) {
+    const Halide::Type type = value.type();
+    const Halide::Type integer = Halide::Int(type.bits());
+    return Halide::reinterpret(type, Halide::reinterpret(integer, value) & Halide::cast(integer, bits));
   }
 
   void define_transforms(Stages &stages) const {
     using namespace Halide;
     const Var c("c"), j("j"), i("i"), s("s"), t("t"), b("b"), l("l"), panel("panel");
     const Operand &input = in_["input"], &weight = in_["packed_weight"];
-    const Expr x = stages["tile_x"](t, b) - across_.before, y = stages["tile_y"](t, b) - down_.before;
-    std::vector<Expr> taps, columns, sums, rows;
-    const auto own = [&](const Expr &i) { return doubled_ ? i / 2 : i; };
-    for (int k = 0; k < kPoints; k++) {
-      taps.push_back(input(c, own(x + s * in_.scalar("dilation_w")), own(y + k * in_.scalar("dilation_h")),
-                           stages["tile_n"](t, b)));
+    Terms samples, columns, sums, rows;
+    for (int k = 0; k < filter_.samples(); k++) {
+      const Expr sample = input.stored(c, stages["column"](s, t, b), stages["row"](k, t, b), stages["tile_n"](t, b));
+      samples.push_back(masked(sample, stages["row_bits"](k, t, b)));
     }
     Func &column = stages.add("columns"), &tile = stages.add("transformed");
-    column(c, s, i, t, b) = input_transform(i, taps);
-    for (int k = 0; k < kPoints; k++) columns.push_back(column(c, k, i, t, b));
-    tile(c, j, i, t, b) = input_transform(j, columns);
+    column(c, s, i, t, b) = masked(filter_.input_transform(i, samples), stages["column_bits"](s, t, b));
+    for (int k = 0; k < filter_.samples(); k++) columns.push_back(column(c, k, i, t, b));
+    tile(c, j, i, t, b) = filter_.input_transform(j, columns);
     const RDom r(0, input.extent.at("c"));
     Func &product = stages.add("products"), &sum = stages.add("sums");
     product(l, t, j, i, panel, b) = in_.constant(0);
     product(l, t, j, i, panel, b) += weight(l % lanes_, l / lanes_, r, j, i, panel) * tile(r, j, i, t, b);
     sum(l, t, j, i, panel, b) = product(l, t, j, i, panel, b);
-    for (int k = 0; k < kPoints; k++) sums.push_back(sum(l, t, j, k, panel, b));
+    for (int k = 0; k < filter_.points(); k++) sums.push_back(sum(l, t, j, k, panel, b));
     Func &row = stages.add("rows"), &result = stages.add("results");
-    row(l, j, i, t, panel, b) = output_transform(i, sums);
-    for (int k = 0; k < kPoints; k++) rows.push_back(row(l, k, i, t, panel, b));
-    result(l, j, i, t, panel, b) = output_transform(j, rows);
+    row(l, j, i, t, panel, b) = filter_.output_transform(i, sums);
+    for (int k = 0; k < filter_.points(); k++) rows.push_back(row(l, k, i, t, panel, b));
+    result(l, j, i, t, panel, b) = filter_.output_transform(j, rows);
   }
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU schedule of generators/conv2d.cpp: two vectors of output channels for a tile of pixels, or of transformed tiles;
-// of a few output channels one at a time, with vectors of pixels.
+// of a few output channels one at a time.
 #include "schedules/cpu/convolution.h"
 #include "schedules/cpu/winograd.h"
 
 SLUICE_SCHEDULE(cpu, conv2d, forward) {
-  if (plan.variants.at("transform") == "winograd") return sluice::schedule_winograd(plan);
-  if (plan.variants.at("transform") == "narrow") return sluice::vectorize_pixels(plan);
+  if (plan.variants.at("transform").ends_with("winograd")) return sluice::schedule_winograd(plan);
+  if (plan.variants.at("transform") == "narrow") return sluice::schedule_narrow(plan);
   sluice::tile_convolution(plan, 2 * plan.lanes());
 }
 SLUICE_SCHEDULE(cpu, conv2d, backward) { sluice::store_every_stage(plan); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the stages of generators/winograd.h are computed on a CPU.
 #pragma once
+#include "generators/winograd.h"
 #include "schedules/cpu/schedule.h"
 
 namespace sluice {
@@ -11,7 +12,9 @@ namespace sluice {
 inline void schedule_winograd(Plan &plan) {
   using namespace Halide;
   const Var c("c"), j("j"), i("i"), s("s"), t("t"), l("l"), co("co"), ci("ci"), to("to"), ti("ti");
-  const int lanes = plan.lanes(), panel_lanes = 2 * lanes, tile_t = plan.tuned("tile_t");
+  const bool halved = winograd::is_halved(plan.variants.at("transform"), plan.lanes());
+  const int lanes = plan.lanes(), panel_lanes = (halved ? 1 : 2) * lanes;
+  const int tile_t = plan.tuned(halved ? "halved_tile_t" : "tile_t");
   Func &output = plan.stages["output"], &tile = plan.stages["transformed"], &column = plan.stages["columns"];
   Func &sum = plan.stages["sums"], &product = plan.stages["products"];
   const std::vector<RVar> r = output.rvars();  // lane, vector, j, i, t, panel, block
@@ -20,7 +23,9 @@ inline void schedule_winograd(Plan &plan) {
   // batch.
   output.update().allow_race_conditions().vectorize(lane).unroll(vector).parallel(block).partition(block,
                                                                                                    Partition::Never);
-  for (const char *table : {"tile_x", "tile_y", "tile_n"}) plan.stages[table].compute_at(output, block);
+  for (const char *table : {"tile_x", "tile_y", "tile_n", "column", "column_bits", "row", "row_bits"}) {
+    plan.stages[table].compute_at(output, block);
+  }
   tile.compute_at(output, block)
       .reorder_storage(c, t, j, i)
       .bound_extent(c, plan.extents.at("input.c"))

@@ -18,7 +18,7 @@ struct Conv2d {
 Array<double> bound(const Attributes &a, const Operands<double> &in) {
   if (a.word("norm", "none") != "none" || a.word("spectral_norm", "none") != "none")
     return relative_bound(Conv2d::value(a, in), spectral_condition(a, in, "weight"));
-  const bool winograd = is_winograd(a, in.at("weight"), 32);
+  const bool winograd = is_winograd(a, in.at("weight"), 32, 32);
   Array<double> allowed = convolution_bound(a, in.at("input"), in.at("weight"), in.at("bias"), winograd);
   if (a.word("activation", "none") == "none") return allowed;
   for (double &v : allowed.values) v += 6 * kUnit;
@@ -91,6 +91,13 @@ const RegisterLayerCases transformed(
         {"", "winograd_dilation_beyond", "kernel=3 channels=33 dilation=3000,20 padding=same", {{1, 16, 4, 6}}},
         {"", "groups_below_winograd", "kernel=3 channels=48 groups=3 padding=same", {{2, 48, 9, 7}}},
         {"", "winograd_norm", "kernel=3 channels=32 padding=same norm=batch_eval spectral_norm=eval", {{1, 16, 1, 2}}},
+        {"", "winograd_stride2", "kernel=3 channels=64 stride=2 padding=same", {{1, 32, 14, 19}}},
+        {"",
+         "winograd_stride2_tail",
+         "kernel=3 channels=37 stride=2 padding=2,0,1,3 activation=relu",
+         {{2, 17, 9, 31}}},
+        {"", "winograd_stride2_dilation", "kernel=3 channels=33 stride=2 dilation=3,2 padding=same", {{2, 16, 21, 12}}},
+        {"", "stride2x1_direct", "kernel=3 channels=33 stride=2,1 padding=same", {{1, 16, 7, 8}}},
         {"", "narrow_slabs", "kernel=3 channels=3 padding=same", {{1, 12, 19, 135}}, true},
         {"", "narrow_k7_tanh", "kernel=7 channels=4 padding=same activation=tanh", {{2, 19, 9, 21}}},
         {"", "narrow_one", "kernel=3 dilation=2,3 channels=1 padding=1,0,2,4 bias=false", {{2, 33, 11, 10}}, true},

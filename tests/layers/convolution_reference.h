@@ -163,14 +163,14 @@ inline Array<double> magnitudes(Array<double> array) {
   return array;
 }
 
-// As the attribute `transform` of the convolution layers says.
-inline bool is_winograd(const Attributes &a, const Array<double> &weight, int64_t channels) {
-  bool fits = a.word("algorithm", "fastest") == "fastest" && a.word("padding_mode", "zeros") == "zeros" &&
-              (a.real("upsample", 1) == 1 || a.real("upsample", 1) == 2) && a.integer("groups", 1) == 1 &&
-              weight.shape[0] >= channels && weight.shape[1] >= 16;
-  for (size_t axis = 0; axis < 2; axis++)
-    fits = fits && weight.shape[2 + axis] == 3 && a.integer("stride", 1, axis) == 1;
-  return fits;
+// As the attribute `transform` of the convolution layers says; channels, strided: the fewest output channels.
+inline bool is_winograd(const Attributes &a, const Array<double> &weight, int64_t channels, int64_t strided) {
+  const int64_t stride = a.integer("stride", 1, 0);
+  const double upsample = a.real("upsample", 1);
+  return a.word("algorithm", "fastest") == "fastest" && a.word("padding_mode", "zeros") == "zeros" &&
+         a.integer("groups", 1) == 1 && stride <= 2 && a.integer("stride", 1, 1) == stride &&
+         (upsample == 1 || (upsample == 2 && stride == 1)) && weight.shape[0] >= (stride == 2 ? strided : channels) &&
+         weight.shape[1] >= 16 && weight.shape[2] == 3 && weight.shape[3] == 3;
 }
 
 // The largest value within three results, a tile of Winograd's less one, along x and y.

@@ -22,7 +22,7 @@ Array<double> bound(const Attributes &a, const Operands<double> &in) {
   if (a.word("norm", "none") != "none" || a.word("spectral_norm", "none") != "none")
     return relative_bound(GatedConv2d::value(a, in), std::max(spectral_condition(a, in, "feature_weight"),
                                                               spectral_condition(a, in, "gate_weight")));
-  const bool winograd = is_winograd(a, in.at("feature_weight"), 16);
+  const bool winograd = is_winograd(a, in.at("feature_weight"), 8, 16);
   const Array<double> feature_error =
       convolution_bound(a, in.at("input"), in.at("feature_weight"), in.at("feature_bias"), winograd);
   const Array<double> gate_error =
@@ -96,6 +96,12 @@ const RegisterLayerCases transformed(
          "kernel=3 channels=16 dilation=3000,20 padding=same activation=elu",
          {{2, 16, 5, 8}},
          false},
+        {"", "winograd_stride2", "kernel=3 channels=48 stride=2 padding=same activation=elu", {{1, 24, 14, 19}}, false},
+        {"", "winograd_stride2_tail", "kernel=3 channels=19 stride=2 padding=0,2,3,1", {{2, 17, 9, 31}}, false},
+        {"", "winograd_8_channels", "kernel=3 channels=8 padding=same activation=elu", {{1, 16, 9, 7}}, false},
+        {"", "winograd_12_channels", "kernel=3 channels=12 padding=2,0,1,3 activation=elu", {{2, 24, 9, 31}}, false},
+        {"", "winograd_15_channels", "kernel=3 channels=15 upsample=2 padding=same", {{1, 17, 5, 4}}, false},
+        {"", "winograd_17_channels", "kernel=3 channels=17 dilation=2 padding=same", {{1, 16, 9, 7}}, false},
         {"",
          "groups_below_winograd",
          "kernel=3 channels=20 groups=2 padding=same activation=elu",

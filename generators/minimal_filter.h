@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums over a sliding window with the fewest multiplications: transforms of samples, taps and products by evaluation at
+// points and interpolation. Source: Winograd, Arithmetic Complexity of Computations, section V; Lavin and Gray (arXiv
+// 1509.09308), section 4.
+#pragma once
+#include <cmath>
+#include <utility>
+
+#include "layer.h"
+
+namespace sluice::winograd {
+
+using Row = std::vector<double>;
+using Terms = std::vector<Halide::Expr>;
+
+inline Row product(const Row &a, const Row &b) {
+  Row result(a.size() + b.size() - 1, 0.0);
+  for (size_t i = 0; i < a.size(); i++) {
+    for (size_t j = 0; j < b.size(); j++) result[i + j] += a[i] * b[j];
+  }
+  return result;
+}
+
+// Sum of the terms with even (parity 0), odd (1) or all (-1) numbers.
+inline Halide::Expr combination(const Row &coefficients, const Terms &terms, int parity) {
+  Halide::Expr sum;
+  for (size_t k = 0; k < coefficients.size(); k++) {
+    if (coefficients[k] == 0 || (parity >= 0 && static_cast<int>(k % 2) != parity)) continue;
+    const Halide::Expr factor = Halide::Internal::make_const(terms[k].type(), coefficients[k]);
+    const Halide::Expr term = coefficients[k] == 1 ? terms[k] : factor * terms[k];
+    sum = sum.defined() ? sum + term : term;
+  }
+  return sum;
+}
+
+// Minimal filtering along an axis: `results` sums of `taps` neighbouring samples each, the first samples of two sums
+// `stride` apart. The products of the filters over every stride-th sample follow one another.
+class Filter {
+ public:
+  // roots: of the squares of the points other than 0 and infinity.
+  Filter(int taps, int stride, int results, Row roots)
+      : taps_(taps), stride_(stride), results_(results), roots_(std::move(roots)) {}
+
+  int taps() const { return taps_; }
+  int stride() const { return stride_; }
+  int results() const { return results_; }
+  int samples() const { return (results_ - 1) * stride_ + taps_; }
+  int points() const {
+    int all = 0;
+    for (int phase = 0; phase < stride_; phase++) all += points_of(phase);
+    return all;
+  }
+
+  // Row `point` of B^T times d: the points' polynomials; those of a and -a share their even and odd parts.
+  Halide::Expr input_transform(const Halide::Expr &point, const Terms &d) const {
+    Terms rows;
+    for (int phase = 0; phase < stride_; phase++) {
+      const Terms own = every(d, phase);
+      if (is_single(phase)) {
+        rows.insert(rows.end(), own.begin(), own.begin() + results_);
+        continue;
+      }
+      const Row all = polynomial(0);
+      rows.push_back(combination(all, own, -1));
+      for (const double a : roots_) {
+        const Row factors = product(product({0, 1}, {a, 1}), polynomial(a));
+        const Halide::Expr even = combination(factors, own, 0), odd = combination(factors, own, 1);
+        rows.push_back(even + odd);
+        rows.push_back(even - odd);
+      }
+      rows.push_back(combination(product({0, 1}, all), own, -1));
+    }
+    return Halide::mux(point, rows);
+  }
+
+  // Row `result` of A^T times m.
+  Halide::Expr output_transform(const Halide::Expr &result, const Terms &m) const {
+    Terms rows;
+    for (int k = 0; k < results_; k++) {
+      Halide::Expr row;
+      const auto add = [&](const Halide::Expr &term) { row = row.defined() ? row + term : term; };
+      size_t first = 0;
+      for (int phase = 0; phase < stride_; phase++) {
+        const size_t last = first + static_cast<size_t>(points_of(phase)) - 1;
+        if (is_single(phase)) {
+          add(m[first + static_cast<size_t>(k)]);
+        } else {
+          if (k == 0) add(m[first]);
+          if (k == results_ - 1) add(m[last]);
+          for (size_t a = 0; a < roots_.size(); a++) {
+            const Halide::Expr &plus = m[first + 1 + 2 * a], &minus = m[first + 2 + 2 * a];
+            const Halide::Expr pair = k % 2 != 0 ? plus - minus : plus + minus;
+            const double power = std::pow(roots_[a], k);
+            add(power == 1 ? pair : Halide::Internal::make_const(pair.type(), power) * pair);
+          }
+        }
+        first = last + 1;
+      }
+      rows.push_back(row);
+    }
+    return Halide::mux(result, rows);
+  }
+
+  // Row `point` of G times w.
+  Halide::Expr weight_transform(const Halide::Expr &point, const Terms &w) const {
+    Terms rows;
+    for (int phase = 0; phase < stride_; phase++) {
+      const Terms own = every(w, phase);
+      if (is_single(phase)) {
+        rows.insert(rows.end(), static_cast<size_t>(results_), own[0]);
+        continue;
+      }
+      rows.push_back(combination({1 / value(polynomial(0), 0)}, own, -1));
+      for (const double a : roots_) {
+        const double scale = 2 * a * a * value(polynomial(a), a);
+        Row plus, minus;
+        for (size_t k = 0; k < own.size(); k++) {
+          plus.push_back(std::pow(a, k) / scale);
+          minus.push_back(std::pow(-a, k) / scale);
+        }
+        rows.push_back(combination(plus, own, -1));
+        rows.push_back(combination(minus, own, -1));
+      }
+      rows.push_back(own.back());
+    }
+    return Halide::mux(point, rows);
+  }
+
+ private:
+  int taps_, stride_, results_;
+  Row roots_;
+
+  int taps_of(int phase) const { return (taps_ - phase + stride_ - 1) / stride_; }
+  bool is_single(int phase) const { return taps_of(phase) == 1; }
+  int points_of(int phase) const { return results_ + taps_of(phase) - 1; }
+  Terms every(const Terms &all, int phase) const {
+    Terms own;
+    for (size_t k = static_cast<size_t>(phase); k < all.size(); k += static_cast<size_t>(stride_))
+      own.push_back(all[k]);
+    return own;
+  }
+  // The product of x^2 - q^2 over all roots q but `without`, and its value.
+  Row polynomial(double without) const {
+    Row all{1};
+    for (const double q : roots_) {
+      if (q != without) all = product(all, {-q * q, 0, 1});
+    }
+    return all;
+  }
+  static double value(const Row &polynomial, double x) {
+    double sum = 0;
+    for (size_t k = polynomial.size(); k-- > 0;) sum = sum * x + polynomial[k];
+    return sum;
+  }
+};
+
+}  // namespace sluice::winograd
