@@ -2,8 +2,8 @@
 // Gated convolution of a clip n c t h w: two convolutions over the same input, one pass.
 // Source: Chang et al., Free-form Video Inpainting with 3D Gated Convolution and Temporal PatchGAN (arXiv 1904.10247),
 // section 3.2. causal=true puts all padding in time before the first frame: a frame depends on no later one.
-#include "convolution.h"
 #include "packed_vectors.h"
+#include "winograd.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -29,6 +29,7 @@ class ClipInput {
     }
   }
 
+  const std::vector<ConvolutionAxis> &axes() const { return axes_; }
   std::vector<Expr> extents(const Context &in, const Expr &channels) const {
     return {channels, axes_[0].extent, axes_[1].extent, axes_[2].extent, in["input"].extent.at("n")};
   }
@@ -116,6 +117,7 @@ struct GatedConv3d : sluice::LayerDefaults {
       "of a clip";
   GeneratorParam<std::string> reading{"reading", "plain"};
   GeneratorParam<std::string> activation{"activation", "none+relu+leaky_relu"};
+  GeneratorParam<std::string> transform{"transform", "none"};
 
   std::vector<Port> inputs() const { return {clip("input")}; }
   std::vector<Port> outputs() const { return {clip("output")}; }
@@ -139,11 +141,13 @@ struct GatedConv3d : sluice::LayerDefaults {
         {"causal", Kind::integer, "false", {}, {}, {}},
         {"bias", Kind::shape, "true", {}, {}, {}},
         {"gate_activation", Kind::variant, "sigmoid", {}, {}, {"sigmoid"}},
-        {"reading", Kind::derived, "plain: stride=1; strided:", {}, {}, {"plain", "strided"}}};
+        {"reading", Kind::derived, "plain: stride=1; strided:", {}, {}, {"plain", "strided"}},
+        {"algorithm", Kind::note, "fastest", {}, {}, {"fastest", "direct"}},
+        {"transform", Kind::derived, transforms(), {}, {}, {}}};
     return sluice::joined(window, sluice::activation_attributes({"none+relu+leaky_relu", "elu", "tanh"}));
   }
   std::map<std::string, std::string> variants() const {
-    return {{"reading", reading.value()}, {"activation", activation.value()}};
+    return {{"reading", reading.value()}, {"activation", activation.value()}, {"transform", transform.value()}};
   }
 
   // As of gated_conv2d: a panel is `lanes` output channels, feature and gate side by side.
@@ -156,9 +160,14 @@ struct GatedConv3d : sluice::LayerDefaults {
   Stages pack(Context &in) const {
     Stages stages;
     const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), kt("kt"), panel("panel");
-    const Expr channel = panel * in.lanes + lane, last = in["feature_weight"].extent.at("o") - 1;
-    const Expr value = select(half == 0, in["feature_weight"](kx, ky, kt, i, min(channel, last)),
-                              in["gate_weight"](kx, ky, kt, i, min(channel, last)));
+    const Expr channels = in["feature_weight"].extent.at("o"), last = channels - 1;
+    const Expr first = is_winograd() ? sluice::winograd::first_channel(panel, channels, in.lanes) : panel * in.lanes;
+    const Expr channel = first + lane;
+    const auto tap = [&](const Expr &x, const Expr &y) {
+      return select(half == 0, in["feature_weight"](x, y, kt, i, min(channel, last)),
+                    in["gate_weight"](x, y, kt, i, min(channel, last)));
+    };
+    const Expr value = is_winograd() ? sluice::winograd::transformed_weight(filter(), kx, ky, tap) : tap(kx, ky);
     stages.add("packed_weight")(lane, half, i, kx, ky, kt, panel) = select(channel <= last, value, in.constant(0));
     sluice::pack_vectors(stages, in, "packed_bias", {"feature_bias", "gate_bias"});
     return stages;
@@ -178,13 +187,22 @@ struct GatedConv3d : sluice::LayerDefaults {
 
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     const auto &w = in["feature_weight"].extent;
-    if (port == "packed_weight")
-      return {in.lanes, 2, w.at("i"), w.at("kx"), w.at("ky"), w.at("kt"), (w.at("o") + in.lanes - 1) / in.lanes};
+    if (port == "packed_weight") {
+      const Expr points = filter().points();
+      return {in.lanes,
+              2,
+              w.at("i"),
+              is_winograd() ? points : w.at("kx"),
+              is_winograd() ? points : w.at("ky"),
+              w.at("kt"),
+              (w.at("o") + in.lanes - 1) / in.lanes};
+    }
     if (port == "packed_bias") return {w.at("o"), 2};
     return reader(in).extents(in, in["feature_bias"].extent.at("o"));
   }
 
   Stages define(Context &in) const {
+    if (is_winograd() && !in.backward) return define_winograd(in);
     Stages stages;
     const Var c("c"), x("x"), y("y"), t("t"), n("n");
     const auto &w = in["feature_weight"].extent;
@@ -213,7 +231,32 @@ struct GatedConv3d : sluice::LayerDefaults {
     return sluice::port(
         name, {{"kx", "kernel_w"}, {"ky", "kernel_h"}, {"kt", "kernel_t"}, {"i", "input.c"}, {"o", "channels"}});
   }
-  ClipInput reader(const Context &in) const { return {in, reading.value() != "plain", in["feature_weight"].extent}; }
+  bool is_winograd() const { return sluice::winograd::is_transform(transform); }
+  const sluice::winograd::Filter &filter() const { return sluice::winograd::filter(transform); }
+  static std::string transforms() {
+    const std::string fits =
+        "algorithm=fastest kernel_h=3 kernel_w=3 stride_t=1 feature_weight.i>=16 feature_weight.o>=16 ";
+    return "winograd: " + fits + "stride_h=1 stride_w=1; strided_winograd: " + fits + "stride_h=2 stride_w=2; none:";
+  }
+
+  Stages define_winograd(const Context &in) const {
+    Stages stages;
+    const auto axes = reader(in).axes();
+    const Expr taps = in["feature_weight"].extent.at("kt");
+    sluice::winograd::Convolution convolution(in, filter(), axes[0], axes[1], false, in["feature_bias"].extent.at("o"),
+                                              2, 2, {{axes[2], taps, in.scalar("dilation_t")}});
+    convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
+      return sluice::activate(activation, sums[0] + in["feature_bias"](c), in) *
+             sluice::sigmoid(sums[1] + in["gate_bias"](c));
+    });
+    return stages;
+  }
+
+  ClipInput reader(const Context &in) const {
+    auto kernel = in["feature_weight"].extent;
+    if (is_winograd()) kernel["kx"] = kernel["ky"] = filter().taps();
+    return {in, reading.value() != "plain", kernel};
+  }
 };
 
 SLUICE_REGISTER_LAYER(GatedConv3d, gated_conv3d)

@@ -6,10 +6,14 @@
 // +-sqrt(1/2), +-sqrt(2), infinity, whose rounding errors are a fifth of those of 0, +-1, +-2. A stride of 2 is the sum
 // of two filters of stride 1, one over the even samples with taps 0 and 2, F(3, 2), one over the odd ones with tap 1.
 //
+// Of a clip the sums over the taps in time are taken where the products are: their samples are more channels of a tile.
+//
 // A dilated convolution is d_w * d_h plain ones on interleaved pixels (phases; no more than there are pixels). All
 // tiles of all phases and pictures have one number; `tiles` of them are computed together, so that their transformed
 // input stays in cache while the panels of output channels pass by.
 #pragma once
+#include <optional>
+
 #include "convolution.h"
 #include "minimal_filter.h"
 
@@ -57,9 +61,15 @@ inline Halide::Expr first_channel(const Halide::Expr &panel, const Halide::Expr 
 // that has half of its lanes for each.
 class Convolution {
  public:
+  // The third axis of a clip, of stride 1.
+  struct Frames {
+    ConvolutionAxis axis;
+    Halide::Expr taps, dilation;
+  };
+
   // doubled: the input is enlarged by 2.
   Convolution(const Context &in, const Filter &filter, const ConvolutionAxis &across, const ConvolutionAxis &down,
-              bool doubled, const Halide::Expr &channels, int sums, int vectors = 2)
+              bool doubled, const Halide::Expr &channels, int sums, int vectors = 2, std::optional<Frames> frames = {})
       : in_(in),
         filter_(filter),
         across_(across),
@@ -68,7 +78,8 @@ class Convolution {
         channels_(channels),
         sums_(sums),
         lanes_(in.lanes),
-        width_(vectors * lanes_ / sums) {}
+        width_(vectors * lanes_ / sums),
+        frames_(std::move(frames)) {}
 
   // value(c, sums): a result of the layer in channel c from its sums, one a convolution.
   template <typename Value>
@@ -88,11 +99,17 @@ class Convolution {
     Terms sums;
     for (int k = 0; k < sums_; k++) sums.push_back(stages["results"](within + k * width_, j, i, t, panel, block));
     const Halide::Expr channel = Halide::unsafe_promise_clamped(c, 0, channels_ - 1);
-    const Halide::Var vc("c"), vx("x"), vy("y"), vn("n");
+    std::vector<Halide::Var> any{Halide::Var("c"), Halide::Var("x"), Halide::Var("y")};
+    Terms at{channel, Halide::clamp(x, 0, across_.extent - 1), Halide::clamp(y, 0, down_.extent - 1)};
+    if (frames_) {
+      any.emplace_back("t");
+      at.push_back(stages["tile_frame"](t, block));
+    }
+    any.emplace_back("n");
+    at.push_back(stages["tile_n"](t, block));
     Halide::Func &output = stages.add("output");
-    output(vc, vx, vy, vn) = Halide::undef(in_.element);
-    output(channel, Halide::clamp(x, 0, across_.extent - 1), Halide::clamp(y, 0, down_.extent - 1),
-           stages["tile_n"](t, block)) = value(channel, sums);
+    output(any) = Halide::undef(in_.element);
+    output(at) = value(channel, sums);
   }
 
  private:
@@ -102,6 +119,7 @@ class Convolution {
   bool doubled_;
   Halide::Expr channels_;
   int sums_, lanes_, width_;  // width_: channels of a panel
+  std::optional<Frames> frames_;
 
   // Tiles computed together: a multiple of the register tile of schedules/cpu/winograd.h.
   int tiles() const { return lanes_ == 16 ? 24 : 18; }
@@ -115,7 +133,8 @@ class Convolution {
   Halide::Expr tiles_across() const { return tiles_along(across_.extent, in_.scalar("dilation_w")); }
   Halide::Expr tiles_down() const { return tiles_along(down_.extent, in_.scalar("dilation_h")); }
   Halide::Expr tiles_of_picture() const { return tiles_across() * tiles_down(); }
-  Halide::Expr all_tiles() const { return tiles_of_picture() * in_["input"].extent.at("n"); }
+  Halide::Expr frames() const { return frames_ ? frames_->axis.extent : Halide::Expr(1); }
+  Halide::Expr all_tiles() const { return tiles_of_picture() * frames() * in_["input"].extent.at("n"); }
 
   // Where the results of tile t of block b begin, phases innermost.
   void define_tiles(Stages &stages) const {
@@ -127,19 +146,29 @@ class Convolution {
     };
     stages.add("tile_x")(t, b) = origin(within % tiles_across(), across_.extent, in_.scalar("dilation_w"));
     stages.add("tile_y")(t, b) = origin(within / tiles_across(), down_.extent, in_.scalar("dilation_h"));
-    stages.add("tile_n")(t, b) = Halide::clamp(number / tiles_of_picture(), 0, in_["input"].extent.at("n") - 1);
     const Operand &input = in_["input"];
-    define_samples(stages, "column", stages["tile_x"](t, b), across_, input.extent.at("x"), in_.scalar("dilation_w"));
-    define_samples(stages, "row", stages["tile_y"](t, b), down_, input.extent.at("y"), in_.scalar("dilation_h"));
+    const Halide::Expr picture = Halide::clamp(number / tiles_of_picture(), 0, frames() * input.extent.at("n") - 1);
+    stages.add("tile_n")(t, b) = picture / frames();
+    if (frames_) {
+      stages.add("tile_frame")(t, b) = picture % frames();
+      const Halide::Expr first = stages["tile_frame"](t, b) - frames_->axis.before;
+      define_samples(stages, "frame", first, frames_->axis.size, input.extent.at("t"), frames_->dilation);
+    }
+    const Halide::Expr left = stages["tile_x"](t, b) * filter_.stride() - across_.before;
+    const Halide::Expr top = stages["tile_y"](t, b) * filter_.stride() - down_.before;
+    define_samples(stages, "column", left, across_.size, input.extent.at("x"), in_.scalar("dilation_w"));
+    define_samples(stages, "row", top, down_.size, input.extent.at("y"), in_.scalar("dilation_h"));
   }
 
-  // Which column (row) of the input sample s of a tile is, and all bits where there is one: beyond the edge are zeros.
-  void define_samples(Stages &stages, const std::string &name, const Halide::Expr &tile, const ConvolutionAxis &axis,
-                      const Halide::Expr &size, const Halide::Expr &dilation) const {
+  // Which column (row, frame) of the input sample s of a tile is, and all bits where there is one: beyond the edge are
+  // zeros. first: sample 0; size: of the axis; stored: of the input, which is half of it when it is enlarged.
+  void define_samples(Stages &stages, const std::string &name, const Halide::Expr &first, const Halide::Expr &size,
+                      const Halide::Expr &stored, const Halide::Expr &dilation) const {
     const Halide::Var s("s"), t("t"), b("b");
-    const Halide::Expr at = tile * filter_.stride() - axis.before + s * dilation;
-    stages.add(name)(s, t, b) = Halide::clamp(doubled_ ? at / 2 : at, 0, Halide::max(size - 1, 0));
-    stages.add(name + "_bits")(s, t, b) = Halide::select(at >= 0 && at < axis.size, -1, 0);
+    const Halide::Expr at = first + s * dilation;
+    const Halide::Expr own = doubled_ ? at / 2 : at;
+    stages.add(name)(s, t, b) = Halide::clamp(own, 0, Halide::max(stored - 1, 0));
+    stages.add(name + "_bits")(s, t, b) = Halide::select(at >= 0 && at < size, -1, 0);
   }
   static Halide::Expr masked(const Halide::Expr &value, const Halide::Expr &bits) {
     const Halide::Type type = value.type();
@@ -149,27 +178,54 @@ class Convolution {
 
   void define_transforms(Stages &stages) const {
     using namespace Halide;
-    const Var c("c"), j("j"), i("i"), s("s"), t("t"), b("b"), l("l"), panel("panel");
-    const Operand &input = in_["input"], &weight = in_["packed_weight"];
-    Terms samples, columns, sums, rows;
-    for (int k = 0; k < filter_.samples(); k++) {
-      const Expr sample = input.stored(c, stages["column"](s, t, b), stages["row"](k, t, b), stages["tile_n"](t, b));
-      samples.push_back(masked(sample, stages["row_bits"](k, t, b)));
+    const Var c("c"), j("j"), i("i"), k("k"), t("t"), b("b"), l("l"), panel("panel");
+    define_tile_transform(stages);
+    const Expr channels = in_["input"].extent.at("c");
+    const RDom r = frames_ ? RDom(0, channels, 0, frames_->taps) : RDom(0, channels);
+    Terms weight_at{l % lanes_, l / lanes_, r[0], j, i}, tile_at{r[0], j, i};
+    for (Terms *at : {&weight_at, &tile_at}) {
+      if (frames_) at->push_back(r[1]);
     }
-    Func &column = stages.add("columns"), &tile = stages.add("transformed");
-    column(c, s, i, t, b) = masked(filter_.input_transform(i, samples), stages["column_bits"](s, t, b));
-    for (int k = 0; k < filter_.samples(); k++) columns.push_back(column(c, k, i, t, b));
-    tile(c, j, i, t, b) = filter_.input_transform(j, columns);
-    const RDom r(0, input.extent.at("c"));
+    weight_at.push_back(panel);
+    tile_at.insert(tile_at.end(), {t, b});
     Func &product = stages.add("products"), &sum = stages.add("sums");
     product(l, t, j, i, panel, b) = in_.constant(0);
-    product(l, t, j, i, panel, b) += weight(l % lanes_, l / lanes_, r, j, i, panel) * tile(r, j, i, t, b);
+    product(l, t, j, i, panel, b) += in_["packed_weight"].func(weight_at) * stages["transformed"](tile_at);
     sum(l, t, j, i, panel, b) = product(l, t, j, i, panel, b);
+    Terms sums, rows;
     for (int k = 0; k < filter_.points(); k++) sums.push_back(sum(l, t, j, k, panel, b));
     Func &row = stages.add("rows"), &result = stages.add("results");
     row(l, j, i, t, panel, b) = filter_.output_transform(i, sums);
     for (int k = 0; k < filter_.points(); k++) rows.push_back(row(l, k, i, t, panel, b));
     result(l, j, i, t, panel, b) = filter_.output_transform(j, rows);
+  }
+
+  // The input of a tile (and of tap k in time), transformed along columns, then along rows.
+  void define_tile_transform(Stages &stages) const {
+    using namespace Halide;
+    const Var c("c"), j("j"), i("i"), s("s"), k("k"), t("t"), b("b");
+    const std::vector<Var> where = frames_ ? std::vector<Var>{k, t, b} : std::vector<Var>{t, b};
+    const auto with = [&](std::vector<Expr> first) {
+      first.insert(first.end(), where.begin(), where.end());
+      return first;
+    };
+    const auto all = [&](std::vector<Var> first) {
+      first.insert(first.end(), where.begin(), where.end());
+      return first;
+    };
+    Terms samples, columns;
+    for (int m = 0; m < filter_.samples(); m++) {
+      Terms at{c, stages["column"](s, t, b), stages["row"](m, t, b)};
+      if (frames_) at.push_back(stages["frame"](k, t, b));
+      at.push_back(stages["tile_n"](t, b));
+      samples.push_back(masked(in_["input"].stored(at), stages["row_bits"](m, t, b)));
+    }
+    Func &column = stages.add("columns"), &tile = stages.add("transformed");
+    Expr bits = stages["column_bits"](s, t, b);
+    if (frames_) bits = bits & stages["frame_bits"](k, t, b);
+    column(all({c, s, i})) = masked(filter_.input_transform(i, samples), bits);
+    for (int m = 0; m < filter_.samples(); m++) columns.push_back(column(with({c, m, i})));
+    tile(all({c, j, i})) = filter_.input_transform(j, columns);
   }
 };
 

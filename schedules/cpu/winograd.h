@@ -11,7 +11,7 @@ namespace sluice {
 // transform and the layer's pointwise rest.
 inline void schedule_winograd(Plan &plan) {
   using namespace Halide;
-  const Var c("c"), j("j"), i("i"), s("s"), t("t"), l("l"), co("co"), ci("ci"), to("to"), ti("ti");
+  const Var c("c"), j("j"), i("i"), k("k"), s("s"), t("t"), l("l"), co("co"), ci("ci"), to("to"), ti("ti");
   const bool halved = winograd::is_halved(plan.variants.at("transform"), plan.lanes());
   const int lanes = plan.lanes(), panel_lanes = (halved ? 1 : 2) * lanes;
   const int tile_t = plan.tuned(halved ? "halved_tile_t" : "tile_t");
@@ -23,17 +23,22 @@ inline void schedule_winograd(Plan &plan) {
   // batch.
   output.update().allow_race_conditions().vectorize(lane).unroll(vector).parallel(block).partition(block,
                                                                                                    Partition::Never);
-  for (const char *table : {"tile_x", "tile_y", "tile_n", "column", "column_bits", "row", "row_bits"}) {
-    plan.stages[table].compute_at(output, block);
+  for (const char *table : {"tile_x", "tile_y", "tile_n", "tile_frame", "column", "column_bits", "row", "row_bits",
+                            "frame", "frame_bits"}) {
+    if (plan.stages.has(table)) plan.stages[table].compute_at(output, block);
   }
   tile.compute_at(output, block)
-      .reorder_storage(c, t, j, i)
       .bound_extent(c, plan.extents.at("input.c"))
       .split(c, co, ci, lanes, TailStrategy::ShiftInwards)
-      .reorder(ci, j, i, co, t)
+      .reorder(ci, j, i, co)
       .vectorize(ci)
       .unroll(j)
       .unroll(i);
+  if (plan.stages.has("frame")) {
+    tile.reorder_storage(c, t, k, j, i).reorder(co, k, t);
+  } else {
+    tile.reorder_storage(c, t, j, i).reorder(co, t);
+  }
   column.compute_at(tile, co).vectorize(c, lanes).reorder(c, i, s).unroll(i).unroll(s);
   sum.compute_at(output, panel)
       .reorder_storage(l, t, j, i)
@@ -45,7 +50,9 @@ inline void schedule_winograd(Plan &plan) {
       .unroll(ti);
   product.compute_at(sum, to).bound_extent(t, tile_t).bound_extent(l, panel_lanes);
   product.vectorize(l, lanes).unroll(l).unroll(t);
-  product.update().reorder(l, t, product.rvars()[0]).vectorize(l, lanes).unroll(l).unroll(t);
+  std::vector<VarOrRVar> order{l, t};
+  for (const RVar &each : product.rvars()) order.push_back(each);
+  product.update().reorder(order).vectorize(l, lanes).unroll(l).unroll(t);
   for (const char *stage : {"rows", "results"}) {
     plan.stages[stage]
         .compute_at(output, inner_t)

@@ -173,21 +173,16 @@ inline bool is_winograd(const Attributes &a, const Array<double> &weight, int64_
          weight.shape[1] >= 16 && weight.shape[2] == 3 && weight.shape[3] == 3;
 }
 
-// The largest value within three results, a tile of Winograd's less one, along x and y.
-inline Array<double> largest_of_tile(const Attributes &a, const Array<double> &values) {
+// The largest value within three results, a tile of Winograd's less one, along the last two axes, y and x.
+inline Array<double> largest_of_tile(const Array<double> &values, int64_t dilation_h, int64_t dilation_w) {
   Array<double> result = values;
-  const auto &s = values.shape;
-  for (int64_t plane = 0; plane < s[0] * s[1]; plane++) {
-    for (int64_t y = 0; y < s[2]; y++) {
-      for (int64_t x = 0; x < s[3]; x++) {
-        double &largest = result.values[static_cast<size_t>((plane * s[2] + y) * s[3] + x)];
-        for (int64_t k = 0; k < 49; k++) {
-          const int64_t v = y + (k / 7 - 3) * a.integer("dilation", 1, 0),
-                        u = x + (k % 7 - 3) * a.integer("dilation", 1, 1);
-          if (v < 0 || u < 0 || v >= s[2] || u >= s[3]) continue;
-          largest = std::max(largest, values.values[static_cast<size_t>((plane * s[2] + v) * s[3] + u)]);
-        }
-      }
+  const int64_t width = values.shape.back(), height = values.shape[values.shape.size() - 2];
+  for (size_t i = 0; i < values.values.size(); i++) {
+    const int64_t at = static_cast<int64_t>(i), x = at % width, y = at / width % height;
+    for (int64_t k = 0; k < 49; k++) {
+      const int64_t v = y + (k / 7 - 3) * dilation_h, u = x + (k % 7 - 3) * dilation_w;
+      if (v < 0 || u < 0 || v >= height || u >= width) continue;
+      result.values[i] = std::max(result.values[i], values.values[static_cast<size_t>(at + (v - y) * width + u - x)]);
     }
   }
   return result;
@@ -198,7 +193,7 @@ inline Array<double> largest_of_tile(const Attributes &a, const Array<double> &v
 inline Array<double> convolution_bound(const Attributes &a, const Array<double> &input, const Array<double> &weight,
                                        const Array<double> &bias, bool winograd = false) {
   Array<double> bound = convolve(a, magnitudes(input), magnitudes(weight), magnitudes(bias));
-  if (winograd) bound = largest_of_tile(a, bound);
+  if (winograd) bound = largest_of_tile(bound, a.integer("dilation", 1, 0), a.integer("dilation", 1, 1));
   const Array<double> value = convolve(a, input, weight, bias);
   for (size_t i = 0; i < bound.values.size(); i++)
     bound.values[i] = (winograd ? 24 : 8) * kUnit * bound.values[i] + 2 * kUnit * std::fabs(value.values[i]);

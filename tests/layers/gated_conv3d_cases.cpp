@@ -61,7 +61,15 @@ struct GatedConv3d {
   }
 };
 
-// 8 units of the sum of magnitudes, plus an ulp, for feature and gate; then through the product.
+// As the attribute `transform` says.
+bool is_winograd(const Attributes &a, const Array<double> &weight) {
+  const int64_t stride = a.integer("stride", 1, 1);
+  return stride <= 2 && a.integer("stride", 1, 2) == stride && a.integer("stride", 1, 0) == 1 &&
+         weight.shape[0] >= 16 && weight.shape[1] >= 16 && weight.shape[3] == 3 && weight.shape[4] == 3;
+}
+
+// 8 units of the sum of magnitudes, plus an ulp, for feature and gate; then through the product. Of Winograd's sums see
+// convolution_bound.
 Array<double> bound(const Attributes &a, const Operands<double> &in) {
   const auto sum = [&](const std::string &half) {
     return convolve3d(a, in.at("input"), in.at(half + "_weight"), in.at(half + "_bias"));
@@ -69,8 +77,10 @@ Array<double> bound(const Attributes &a, const Operands<double> &in) {
   const auto error = [&](const std::string &half, const Array<double> &value) {
     Array<double> allowed = convolve3d(a, magnitudes(in.at("input")), magnitudes(in.at(half + "_weight")),
                                        magnitudes(in.at(half + "_bias")));
+    const bool winograd = is_winograd(a, in.at("feature_weight"));
+    if (winograd) allowed = largest_of_tile(allowed, a.integer("dilation", 1, 1), a.integer("dilation", 1, 2));
     for (size_t i = 0; i < allowed.values.size(); i++)
-      allowed.values[i] = 8 * kUnit * allowed.values[i] + 2 * kUnit * std::fabs(value.values[i]);
+      allowed.values[i] = (winograd ? 24 : 8) * kUnit * allowed.values[i] + 2 * kUnit * std::fabs(value.values[i]);
     return allowed;
   };
   const Array<double> feature = sum("feature"), gate = sum("gate");
@@ -102,6 +112,13 @@ const RegisterLayerCases registered(
         {"", "nobias", "kernel=2,3,3 channels=6 padding=0,1,1,1,1,1 bias=false", {{1, 3, 4, 5, 6}}},
         {"", "open_none", "kernel=3 channels=20 padding=1", {{1, 5, 3, 6, 11}}, true, kOpen},
         {"", "open_stride", "kernel=3 channels=9 stride=1,2,2 padding=same", {{1, 4, 3, 7, 9}}, true, kOpen},
+        {"", "winograd", "kernel=3 channels=24 padding=same activation=elu", {{2, 17, 4, 7, 9}}},
+        {"",
+         "winograd_dilation",
+         "kernel=2,3,3 channels=16 dilation=2,3,1 padding=2,1,3,2,0,1 causal=true activation=tanh",
+         {{1, 16, 5, 9, 6}}},
+        {"", "winograd_stride122", "kernel=3 channels=20 stride=1,2,2 padding=same", {{1, 24, 3, 11, 6}}},
+        {"", "stride2_direct", "kernel=3 channels=16 stride=2 padding=same", {{1, 16, 3, 5, 6}}},
         {"",
          "open_causal_relu",
          "kernel=3 channels=6 padding=same causal=true activation=relu",
