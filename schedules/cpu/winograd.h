@@ -35,9 +35,9 @@ inline void schedule_winograd(Plan &plan) {
       .unroll(j)
       .unroll(i);
   if (plan.stages.has("frame")) {
-    tile.reorder_storage(c, t, k, j, i).reorder(co, k, t);
+    tile.reorder_storage(c, j, t, k, i).reorder(co, k, t);
   } else {
-    tile.reorder_storage(c, t, j, i).reorder(co, t);
+    tile.reorder_storage(c, j, t, i).reorder(co, t);
   }
   column.compute_at(tile, co).vectorize(c, lanes).reorder(c, i, s).unroll(i).unroll(s);
   sum.compute_at(output, panel)
