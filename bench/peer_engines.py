@@ -5,6 +5,7 @@ package: what to import before memory is counted; forms(row): what to try; why_n
 it can't run one, or None; prepare(row, form, folder, threads); run(): what is timed; arrays(result): name to NumPy array.
 """
 import importlib
+import os
 
 import numpy as np
 import peer_machine
@@ -12,6 +13,8 @@ import peer_machine
 LAYOUTS = ("channels_last", "contiguous")
 PACKINGS = ("packed", "plain")  # of ncnn
 AS_IT_IS = 1  # ncnn's output without conversion
+# Environment variables that keep PyTorch, oneDNN and OpenVINO to some instructions.
+LIMITS = {"avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}}
 
 
 def has_parts(row):
@@ -27,6 +30,7 @@ def parts_of(row):
 class Engine:
     package = ""
     needs_onnx = False
+    heeds_limits = True  # LIMITS
 
     @classmethod
     def why_not(cls, row):
@@ -93,6 +97,8 @@ class TorchCompile(Torch):
         import torch
         import torch._inductor.config as inductor
         inductor.freezing = True
+        if os.environ.get("ATEN_CPU_CAPABILITY") == "avx2":
+            inductor.cpp.simdlen = 256
         self.call = torch.compile(self.call, dynamic=False)
 
     def run(self):
@@ -108,6 +114,7 @@ def read_inputs(folder):
 
 class OnnxRuntime(Engine):
     package = "onnxruntime"
+    heeds_limits = False
     needs_onnx = True
 
     def prepare(self, row, form, folder, threads):
@@ -183,6 +190,7 @@ def openvino_layout(text):
 class Ncnn(Engine):
     """A form is of bench/peer_modules.py, and whether inputs and outputs have their channels packed, as between two layers."""
     package = "ncnn"
+    heeds_limits = False
 
     @classmethod
     def why_not(cls, row):
@@ -229,3 +237,10 @@ class Ncnn(Engine):
 
 
 ENGINES = {"torch": Torch, "torch-compile": TorchCompile, "onnxruntime": OnnxRuntime, "openvino": OpenVino, "ncnn": Ncnn}
+
+
+def why_not(peer, row, isa):
+    """Why an engine can't run a row with these instructions (None: any), or None."""
+    if isa and not ENGINES[peer].heeds_limits:
+        return f"it can't be told to keep to {isa}"
+    return ENGINES[peer].why_not(row)

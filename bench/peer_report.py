@@ -38,8 +38,9 @@ class Report:
         self.rows = {}
 
     def new_path(self):
-        """A name that no result has: <date>-<processor>.md, then -2.md and so on."""
+        """A name that no result has: <date>-<processor>[-<isa>].md, then -2.md and so on."""
         stem = f"{self.date}-{re.sub('[^a-z0-9]+', '-', self.processor.lower()).strip('-')}"
+        stem += f"-{self.options.isa}" if self.options.isa else ""
         folder = pathlib.Path(peer_rows.HERE / "results")
         names = [f"{stem}.md", *(f"{stem}-{i}.md" for i in range(2, 1000))]
         return next(folder / name for name in names if not (folder / name).exists())
@@ -98,7 +99,8 @@ class Report:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
         lines = [f"# Peers: {self.processor}, {self.date}", "",
                  f"- {self.options.threads} threads, {os.cpu_count()} processors, {memory:.0f} GB of memory, {platform.system()} "
-                 f"{'.'.join(platform.release().split('.')[:2])}, {peer_machine.processor_family()}.",
+                 f"{'.'.join(platform.release().split('.')[:2])}, {peer_machine.processor_family()}"
+                 f"{', everything kept to ' + self.options.isa if self.options.isa else ''}.",
                  f"- Sluice {commit or 'of an unknown commit'}; Python {platform.python_version()}, {', '.join(versions)}."]
         if peaks:
             lines.append(f"- FMA peak beside Sluice's runs {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s, copy {min(copies):.1f} to "

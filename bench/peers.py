@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sluice and other engines in turn, on the same weights and inputs; writes bench/results/<date>-<processor>.md and .svg.
 
-  peers.py [--rows g96_*,dw64_256] [--peers torch,openvino] [--forms "whole channels_last"] [--threads 2] [--pairs 9] ...
+  peers.py [--rows g96_*,dw64_256] [--peers torch,openvino] [--forms "whole channels_last"] [--isa avx2] [--threads 2] ...
 
 Rows are those of bench/peer_rows.txt. Of a peer's forms the fastest is taken, its outputs are compared with Sluice's, then
 turns follow each other, A B A B: some runs of Sluice, as many of the peer. The ratio of a pair is that of its two medians. The
@@ -11,6 +11,7 @@ either had less than 0.9 of its threads' processor time is discarded. `make benc
 """
 import argparse
 import fnmatch
+import os
 import pathlib
 import sys
 import tempfile
@@ -37,6 +38,7 @@ def parse():
     parser.add_argument("--rows", help="names or patterns, separated by commas; default: all but the optional ones")
     parser.add_argument("--peers", default=",".join(peer_engines.ENGINES))
     parser.add_argument("--forms", help="try only these forms of the peers, such as 'unfold contiguous'")
+    parser.add_argument("--isa", choices=["avx2"], help="Sluice, and the peers that can be told, keep to these instructions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pairs", type=int, default=9, help="pairs that count")
     parser.add_argument("--seconds", type=float, default=0.5, help="of a turn, about")
@@ -54,7 +56,7 @@ def compare_row(row, peers, options, report):
         peer_turns.write_files(row, [peer_engines.ENGINES[peer] for peer in peers], folder)
         sluice = peer_turns.Sluice(row, folder, options)
         for peer in peers:
-            reason = peer_engines.ENGINES[peer].why_not(row)
+            reason = peer_engines.why_not(peer, row, options.isa)
             comparison = None
             if reason is None:
                 try:
@@ -68,6 +70,8 @@ def compare_row(row, peers, options, report):
 
 def main():
     options = parse()
+    if options.isa:
+        os.environ.update({"SLUICE_ISA": options.isa, **peer_engines.LIMITS[options.isa]})
     rows = peer_rows.read_rows()
     if options.rows:
         names = choose(options.rows, [row.name for row in rows])

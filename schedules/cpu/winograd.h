@@ -21,8 +21,7 @@ inline void schedule_winograd(Plan &plan) {
   const RVar lane = r[0], vector = r[1], inner_t = r[4], panel = r[5], block = r[6];
   // One version of the code for all blocks: two could round differently, and what block a tile is in depends on the
   // batch.
-  output.update().allow_race_conditions().vectorize(lane).unroll(vector).parallel(block).partition(block,
-                                                                                                   Partition::Never);
+output.update().allow_race_conditions().vectorize(lane).unroll(vector).parallel(block).never_partition_all();
   for (const char *table : {"tile_x", "tile_y", "tile_n", "tile_frame", "column", "column_bits", "row", "row_bits",
                             "frame", "frame_bits"}) {
     if (plan.stages.has(table)) plan.stages[table].compute_at(output, block);
