@@ -91,15 +91,15 @@ struct Conv2d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     if (port == "packed_weight") {
       const auto &weight = in["weight"].extent;
-      const Expr points = filter().points();
+      const Expr across = winograd().across.points(), down = winograd().down.points();
       if (is_narrow()) {
         return {in.lanes, 1, sluice::narrow::groups(weight.at("i")), weight.at("kx"), weight.at("ky"), weight.at("o")};
       }
       return {in.lanes,
               2,
               weight.at("i"),
-              is_winograd() ? points : weight.at("kx"),
-              is_winograd() ? points : weight.at("ky"),
+              is_winograd() ? across : weight.at("kx"),
+              is_winograd() ? down : weight.at("ky"),
               (weight.at("o") + 2 * in.lanes - 1) / (2 * in.lanes)};
     }
     if (port == "packed_bias") return {in["weight"].extent.at("o"), 2};
@@ -129,7 +129,7 @@ struct Conv2d : sluice::LayerDefaults {
 
  private:
   bool is_winograd() const { return sluice::winograd::is_transform(transform); }
-  const sluice::winograd::Filter &filter() const { return sluice::winograd::filter(transform); }
+  const sluice::winograd::Transform &winograd() const { return sluice::winograd::transform(transform); }
   bool is_narrow() const { return transform.value() == "narrow"; }
 
   Expr packed_weight(const Context &in, const Expr &lane, const Expr &half, const Expr &i, const Expr &kx,
@@ -143,15 +143,15 @@ struct Conv2d : sluice::LayerDefaults {
     const Expr start = is_winograd() ? sluice::winograd::first_channel(panel, channels, 2 * in.lanes) : first;
     const Expr channel = start + half * in.lanes + lane;
     const auto tap = [&](const Expr &x, const Expr &y) { return weight(x, y, i, min(channel, last)); };
-    const Expr value = is_winograd() ? sluice::winograd::transformed_weight(filter(), kx, ky, tap) : tap(kx, ky);
+    const Expr value = is_winograd() ? sluice::winograd::transformed_weight(winograd(), kx, ky, tap) : tap(kx, ky);
     return select(channel <= last, value, in.constant(0));
   }
 
   Stages define_winograd(const Context &in) const {
     Stages stages;
     const sluice::ConvolutionInput input = reader(in);
-    sluice::winograd::Convolution convolution(in, filter(), input.across(), input.down(), reading.value() == "doubled",
-                                              in["offset"].extent.at("o"), 1);
+    sluice::winograd::Convolution convolution(in, winograd(), input.across(), input.down(),
+                                              reading.value() == "doubled", in["offset"].extent.at("o"), 1);
     convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
       return sluice::activate(activation, sums[0] * in["norm_scale"](c) + in["offset"](c), in);
     });
@@ -159,7 +159,7 @@ struct Conv2d : sluice::LayerDefaults {
   }
 
   sluice::ConvolutionInput reader(const Context &in) const {
-    if (is_winograd()) return {in, reading, filter().taps(), filter().taps()};
+    if (is_winograd()) return {in, reading, winograd().across.taps(), winograd().down.taps()};
     const auto &weight = in["normed_weight"].extent;
     return {in, reading, weight.at("kx"), weight.at("ky")};
   }

@@ -63,23 +63,26 @@ inline std::vector<Attribute> convolution_attributes(const std::vector<std::stri
                 joined(own, joined(spectral_norm_attributes(), batch_norm_attributes())));
 }
 
-// A 3x3 sum of stride 1 or 2 without groups, over 16 channels or more, takes fewer multiplications
-// (generators/winograd.h) unless the node says algorithm=direct. Its kernels are built for the CPU's forward direction
-// only; `channels`: the fewest output channels they take. halved: fewer and some others have kernels of their own.
-// `first`: other transforms, asked before.
+// 3x3 sums of stride 1 or 2 over 16 input channels or more, and 5x5 sums of stride 1 over a few, without groups, take
+// fewer multiplications (generators/winograd.h) unless the node says algorithm=direct. Their kernels are built for the
+// CPU's forward direction only; `channels`: the fewest output channels they take. halved: fewer and some others have
+// kernels of their own. `first`: other transforms, asked before.
 inline std::vector<Attribute> transform_attributes(const std::string &weight, int channels, bool halved,
                                                    const std::string &first = "") {
   using Kind = Attribute::Kind;
-  const std::string always = "algorithm=fastest kernel=3 padding_mode=zeros groups=1 " + weight + ".i>=16 ";
-  const std::string still = always + "stride=1 upsample=1|2 ", out = weight + ".o";
+  const std::string always = "algorithm=fastest padding_mode=zeros groups=1 ", in = weight + ".i", out = weight + ".o";
+  const std::string enough = out + ">=" + std::to_string(channels) + "; ";
+  const std::string three = always + "kernel=3 stride=1 upsample=1|2 " + in + ">=16 ";
+  const std::string five = always + "kernel=5 stride=1 upsample=1 " + in + ">=4 " + in + "<=15 ";
   std::string rules = first;
   if (halved) {
-    rules += "halved_winograd: " + still + out + ">=8 " + out + "<=15; halved_winograd: " + still + out + ">=17 " +
-             out + "<=24; ";
+    for (const std::string few : {out + ">=8 " + out + "<=15; ", out + ">=17 " + out + "<=24; "}) {
+      rules += "winograd_halved: " + three + few;
+      rules += "winograd_k5_halved: " + five + few;
+    }
   }
-  const std::string enough = out + ">=" + std::to_string(channels);
-  rules +=
-      "winograd: " + still + enough + "; strided_winograd: " + always + "stride=2 upsample=1 " + enough + "; none:";
+  rules += "winograd: " + three + enough + "winograd_k5: " + five + enough;
+  rules += "winograd_stride2: " + always + "kernel=3 stride=2 upsample=1 " + in + ">=16 " + enough + "none:";
   return {{"algorithm", Kind::note, "fastest", {}, {}, {"fastest", "direct"}},
           {"transform", Kind::derived, rules, {}, {}, {}}};
 }

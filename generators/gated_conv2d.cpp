@@ -45,7 +45,7 @@ struct GatedConv2d : sluice::LayerDefaults {
   // Panels of `lanes` output channels, feature and gate side by side, so that a tap of one input channel is two loads.
   std::vector<Port> packed() const {
     return {sluice::port("packed_weight", {{"lane", "lanes"},
-                                           {"half", transform.value() == "halved_winograd" ? "" : "2"},
+                                           {"half", winograd().halved ? "" : "2"},
                                            {"i", ""},
                                            {"kx", ""},
                                            {"ky", ""},
@@ -69,7 +69,7 @@ struct GatedConv2d : sluice::LayerDefaults {
       return select(half + lane / width == 0, in["normed_feature_weight"](across, down, i, min(channel, last)),
                     in["normed_gate_weight"](across, down, i, min(channel, last)));
     };
-    const Expr weight = is_winograd() ? sluice::winograd::transformed_weight(filter(), kx, ky, tap) : tap(kx, ky);
+    const Expr weight = is_winograd() ? sluice::winograd::transformed_weight(winograd(), kx, ky, tap) : tap(kx, ky);
     stages.add("packed_weight")(lane, half, i, kx, ky, panel) = select(inside, weight, in.constant(0));
     stages.add("packed_bias")(o, row) = select(row == 0, in["feature_bias"](o), row == 1, in["gate_bias"](o), row == 2,
                                                in["norm_scale"](o), in["norm_shift"](o));
@@ -108,12 +108,12 @@ struct GatedConv2d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     if (port == "packed_weight") {
       const auto &weight = in["feature_weight"].extent;
-      const Expr points = filter().points();
+      const Expr across = winograd().across.points(), down = winograd().down.points();
       return {in.lanes,
               2 * panel_width(in) / in.lanes,
               weight.at("i"),
-              is_winograd() ? points : weight.at("kx"),
-              is_winograd() ? points : weight.at("ky"),
+              is_winograd() ? across : weight.at("kx"),
+              is_winograd() ? down : weight.at("ky"),
               (weight.at("o") + panel_width(in) - 1) / panel_width(in)};
     }
     if (port == "packed_bias") return {in["feature_weight"].extent.at("o"), 4};
@@ -142,7 +142,7 @@ struct GatedConv2d : sluice::LayerDefaults {
 
  private:
   bool is_winograd() const { return sluice::winograd::is_transform(transform); }
-  const sluice::winograd::Filter &filter() const { return sluice::winograd::filter(transform); }
+  const sluice::winograd::Transform &winograd() const { return sluice::winograd::transform(transform); }
 
   int panel_width(const Context &in) const {
     return sluice::winograd::is_halved(transform, in.lanes) ? in.lanes / 2 : in.lanes;
@@ -157,8 +157,9 @@ struct GatedConv2d : sluice::LayerDefaults {
   Stages define_winograd(const Context &in) const {
     Stages stages;
     const sluice::ConvolutionInput input = reader(in);
-    sluice::winograd::Convolution convolution(in, filter(), input.across(), input.down(), reading.value() == "doubled",
-                                              in["feature_bias"].extent.at("o"), 2, 2 * panel_width(in) / in.lanes);
+    sluice::winograd::Convolution convolution(in, winograd(), input.across(), input.down(),
+                                              reading.value() == "doubled", in["feature_bias"].extent.at("o"), 2,
+                                              2 * panel_width(in) / in.lanes);
     convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
       return rest(in, c, sums[0] + in["feature_bias"](c), sums[1] + in["gate_bias"](c));
     });
@@ -166,7 +167,7 @@ struct GatedConv2d : sluice::LayerDefaults {
   }
 
   sluice::ConvolutionInput reader(const Context &in) const {
-    if (is_winograd()) return {in, reading, filter().taps(), filter().taps()};
+    if (is_winograd()) return {in, reading, winograd().across.taps(), winograd().down.taps()};
     const auto &weight = in["normed_feature_weight"].extent;
     return {in, reading, weight.at("kx"), weight.at("ky")};
   }

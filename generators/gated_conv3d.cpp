@@ -167,7 +167,7 @@ struct GatedConv3d : sluice::LayerDefaults {
       return select(half == 0, in["feature_weight"](x, y, kt, i, min(channel, last)),
                     in["gate_weight"](x, y, kt, i, min(channel, last)));
     };
-    const Expr value = is_winograd() ? sluice::winograd::transformed_weight(filter(), kx, ky, tap) : tap(kx, ky);
+    const Expr value = is_winograd() ? sluice::winograd::transformed_weight(winograd(), kx, ky, tap) : tap(kx, ky);
     stages.add("packed_weight")(lane, half, i, kx, ky, kt, panel) = select(channel <= last, value, in.constant(0));
     sluice::pack_vectors(stages, in, "packed_bias", {"feature_bias", "gate_bias"});
     return stages;
@@ -188,12 +188,12 @@ struct GatedConv3d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     const auto &w = in["feature_weight"].extent;
     if (port == "packed_weight") {
-      const Expr points = filter().points();
+      const Expr across = winograd().across.points(), down = winograd().down.points();
       return {in.lanes,
               2,
               w.at("i"),
-              is_winograd() ? points : w.at("kx"),
-              is_winograd() ? points : w.at("ky"),
+              is_winograd() ? across : w.at("kx"),
+              is_winograd() ? down : w.at("ky"),
               w.at("kt"),
               (w.at("o") + in.lanes - 1) / in.lanes};
     }
@@ -232,19 +232,20 @@ struct GatedConv3d : sluice::LayerDefaults {
         name, {{"kx", "kernel_w"}, {"ky", "kernel_h"}, {"kt", "kernel_t"}, {"i", "input.c"}, {"o", "channels"}});
   }
   bool is_winograd() const { return sluice::winograd::is_transform(transform); }
-  const sluice::winograd::Filter &filter() const { return sluice::winograd::filter(transform); }
+  const sluice::winograd::Transform &winograd() const { return sluice::winograd::transform(transform); }
   static std::string transforms() {
     const std::string fits =
         "algorithm=fastest kernel_h=3 kernel_w=3 stride_t=1 feature_weight.i>=16 feature_weight.o>=16 ";
-    return "winograd: " + fits + "stride_h=1 stride_w=1; strided_winograd: " + fits + "stride_h=2 stride_w=2; none:";
+    return "winograd: " + fits + "stride_h=1 stride_w=1; winograd_stride2: " + fits + "stride_h=2 stride_w=2; none:";
   }
 
   Stages define_winograd(const Context &in) const {
     Stages stages;
     const auto axes = reader(in).axes();
     const Expr taps = in["feature_weight"].extent.at("kt");
-    sluice::winograd::Convolution convolution(in, filter(), axes[0], axes[1], false, in["feature_bias"].extent.at("o"),
-                                              2, 2, {{axes[2], taps, in.scalar("dilation_t")}});
+    sluice::winograd::Convolution convolution(in, winograd(), axes[0], axes[1], false,
+                                              in["feature_bias"].extent.at("o"), 2, 2,
+                                              {{axes[2], taps, in.scalar("dilation_t")}});
     convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
       return sluice::activate(activation, sums[0] + in["feature_bias"](c), in) *
              sluice::sigmoid(sums[1] + in["gate_bias"](c));
@@ -254,7 +255,10 @@ struct GatedConv3d : sluice::LayerDefaults {
 
   ClipInput reader(const Context &in) const {
     auto kernel = in["feature_weight"].extent;
-    if (is_winograd()) kernel["kx"] = kernel["ky"] = filter().taps();
+    if (is_winograd()) {
+      kernel["kx"] = winograd().across.taps();
+      kernel["ky"] = winograd().down.taps();
+    }
     return {in, reading.value() != "plain", kernel};
   }
 };

@@ -19,35 +19,49 @@
 
 namespace sluice::winograd {
 
-// The filter of a value of the attribute `transform`, along both axes.
-inline bool is_transform(const std::string &transform) {
-  return transform == "winograd" || transform == "halved_winograd" || transform == "strided_winograd";
+// A transform of the attribute `transform`: the filters along x and y, and whether both sums of a channel are in one
+// vector, half of it each: 8 to 15 and 17 to 24 gated channels fill vectors of 16 better so. Where vectors are of 8, a
+// halved transform is the other one by a second name.
+struct Transform {
+  Filter across, down;
+  bool halved = false;
+  bool few = false;  // input channels: 4 to 15, which may not fill a vector
+};
+inline const std::map<std::string, Transform> &transforms() {
+  static const Row usual{std::sqrt(0.5), std::sqrt(2.0)};
+  static const Filter three(3, 1, 4, usual), stride2(3, 2, 3, {1.0});
+  // Of four results along both axes the error would be twice as large.
+  static const Filter five(5, 1, 4, {0.5, 1.0, 2.0}), five_of_two(5, 1, 2, usual);
+  static const std::map<std::string, Transform> all{{"winograd", {three, three}},
+                                                    {"winograd_halved", {three, three, true}},
+                                                    {"winograd_stride2", {stride2, stride2}},
+                                                    {"winograd_k5", {five, five_of_two, false, true}},
+                                                    {"winograd_k5_halved", {five, five_of_two, true, true}}};
+  return all;
 }
-// Are both sums of a channel in one vector, half of it each? 8 to 15 and 17 to 24 gated channels fill vectors of 16
-// better so. Where vectors are of 8, this is the plain transform by another name.
-inline bool is_halved(const std::string &transform, int lanes) { return transform == "halved_winograd" && lanes == 16; }
-
-inline const Filter &filter(const std::string &transform) {
-  static const Filter plain(3, 1, 4, {std::sqrt(0.5), std::sqrt(2.0)}), strided(3, 2, 3, {1.0});
-  return transform == "strided_winograd" ? strided : plain;
+inline bool is_transform(const std::string &name) { return transforms().count(name) != 0; }
+// Any transform's is as good as another's where there is none.
+inline const Transform &transform(const std::string &name) {
+  return transforms().at(is_transform(name) ? name : "winograd");
 }
+inline bool is_halved(const std::string &name, int lanes) { return transform(name).halved && lanes == 16; }
 
 // G w G^T at (point_x, point_y), in double and rounded once. weight(kx, ky): a tap.
 template <typename Weight>
-Halide::Expr transformed_weight(const Filter &filter, const Halide::Expr &point_x, const Halide::Expr &point_y,
+Halide::Expr transformed_weight(const Transform &transform, const Halide::Expr &point_x, const Halide::Expr &point_y,
                                 Weight weight) {
   Terms rows;
   Halide::Type element;
-  for (int ky = 0; ky < filter.taps(); ky++) {
+  for (int ky = 0; ky < transform.down.taps(); ky++) {
     Terms taps;
-    for (int kx = 0; kx < filter.taps(); kx++) {
+    for (int kx = 0; kx < transform.across.taps(); kx++) {
       const Halide::Expr tap = weight(kx, ky);
       element = tap.type();
       taps.push_back(Halide::cast<double>(tap));
     }
-    rows.push_back(filter.weight_transform(point_x, taps));
+    rows.push_back(transform.across.weight_transform(point_x, taps));
   }
-  return Halide::cast(element, filter.weight_transform(point_y, rows));
+  return Halide::cast(element, transform.down.weight_transform(point_y, rows));
 }
 
 // Where a panel of `width` output channels begins: all are full, the last one may hold some of the one before it once
@@ -68,10 +82,10 @@ class Convolution {
   };
 
   // doubled: the input is enlarged by 2.
-  Convolution(const Context &in, const Filter &filter, const ConvolutionAxis &across, const ConvolutionAxis &down,
+  Convolution(const Context &in, const Transform &transform, const ConvolutionAxis &across, const ConvolutionAxis &down,
               bool doubled, const Halide::Expr &channels, int sums, int vectors = 2, std::optional<Frames> frames = {})
       : in_(in),
-        filter_(filter),
+        transform_(transform),
         across_(across),
         down_(down),
         doubled_(doubled),
@@ -88,8 +102,8 @@ class Convolution {
     define_transforms(stages);
     const Halide::Expr blocks = (all_tiles() + tiles() - 1) / tiles();
     const Halide::Expr panels = (channels_ + width_ - 1) / width_;
-    const int results = filter_.results(), lanes = std::min(lanes_, width_);
-    const Halide::RDom r(0, lanes, 0, width_ / lanes, 0, results, 0, results, 0, tiles(), 0, panels, 0, blocks);
+    const int wide = transform_.across.results(), high = transform_.down.results(), lanes = std::min(lanes_, width_);
+    const Halide::RDom r(0, lanes, 0, width_ / lanes, 0, wide, 0, high, 0, tiles(), 0, panels, 0, blocks);
     const Halide::Expr within = r[1] * lanes + r[0], j = r[2], i = r[3], t = r[4], panel = r[5], block = r[6];
     const Halide::Expr c = first_channel(panel, channels_, width_) + within;
     const Halide::Expr x = stages["tile_x"](t, block) + j * in_.scalar("dilation_w");
@@ -114,7 +128,7 @@ class Convolution {
 
  private:
   const Context &in_;
-  const Filter &filter_;
+  const Transform &transform_;
   ConvolutionAxis across_, down_;
   bool doubled_;
   Halide::Expr channels_;
@@ -126,12 +140,15 @@ class Convolution {
   static Halide::Expr phases_along(const Halide::Expr &extent, const Halide::Expr &dilation) {
     return Halide::max(Halide::min(dilation, extent), 1);
   }
-  Halide::Expr tiles_along(const Halide::Expr &extent, const Halide::Expr &dilation) const {
-    const int results = filter_.results();
+  static Halide::Expr tiles_along(const Halide::Expr &extent, const Halide::Expr &dilation, int results) {
     return ((extent + dilation - 1) / dilation + results - 1) / results * phases_along(extent, dilation);
   }
-  Halide::Expr tiles_across() const { return tiles_along(across_.extent, in_.scalar("dilation_w")); }
-  Halide::Expr tiles_down() const { return tiles_along(down_.extent, in_.scalar("dilation_h")); }
+  Halide::Expr tiles_across() const {
+    return tiles_along(across_.extent, in_.scalar("dilation_w"), transform_.across.results());
+  }
+  Halide::Expr tiles_down() const {
+    return tiles_along(down_.extent, in_.scalar("dilation_h"), transform_.down.results());
+  }
   Halide::Expr tiles_of_picture() const { return tiles_across() * tiles_down(); }
   Halide::Expr frames() const { return frames_ ? frames_->axis.extent : Halide::Expr(1); }
   Halide::Expr all_tiles() const { return tiles_of_picture() * frames() * in_["input"].extent.at("n"); }
@@ -140,12 +157,15 @@ class Convolution {
   void define_tiles(Stages &stages) const {
     const Halide::Var t("t"), b("b");
     const Halide::Expr number = b * tiles() + t, within = number % tiles_of_picture();
-    const auto origin = [&](const Halide::Expr &tile, const Halide::Expr &extent, const Halide::Expr &dilation) {
+    const auto origin = [](const Halide::Expr &tile, const Halide::Expr &extent, const Halide::Expr &dilation,
+                           int results) {
       const Halide::Expr phases = phases_along(extent, dilation);
-      return tile % phases + filter_.results() * dilation * (tile / phases);
+      return tile % phases + results * dilation * (tile / phases);
     };
-    stages.add("tile_x")(t, b) = origin(within % tiles_across(), across_.extent, in_.scalar("dilation_w"));
-    stages.add("tile_y")(t, b) = origin(within / tiles_across(), down_.extent, in_.scalar("dilation_h"));
+    stages.add("tile_x")(t, b) =
+        origin(within % tiles_across(), across_.extent, in_.scalar("dilation_w"), transform_.across.results());
+    stages.add("tile_y")(t, b) =
+        origin(within / tiles_across(), down_.extent, in_.scalar("dilation_h"), transform_.down.results());
     const Operand &input = in_["input"];
     const Halide::Expr picture = Halide::clamp(number / tiles_of_picture(), 0, frames() * input.extent.at("n") - 1);
     stages.add("tile_n")(t, b) = picture / frames();
@@ -154,8 +174,8 @@ class Convolution {
       const Halide::Expr first = stages["tile_frame"](t, b) - frames_->axis.before;
       define_samples(stages, "frame", first, frames_->axis.size, input.extent.at("t"), frames_->dilation);
     }
-    const Halide::Expr left = stages["tile_x"](t, b) * filter_.stride() - across_.before;
-    const Halide::Expr top = stages["tile_y"](t, b) * filter_.stride() - down_.before;
+    const Halide::Expr left = stages["tile_x"](t, b) * transform_.across.stride() - across_.before;
+    const Halide::Expr top = stages["tile_y"](t, b) * transform_.down.stride() - down_.before;
     define_samples(stages, "column", left, across_.size, input.extent.at("x"), in_.scalar("dilation_w"));
     define_samples(stages, "row", top, down_.size, input.extent.at("y"), in_.scalar("dilation_h"));
   }
@@ -193,17 +213,17 @@ class Convolution {
     product(l, t, j, i, panel, b) += in_["packed_weight"].func(weight_at) * stages["transformed"](tile_at);
     sum(l, t, j, i, panel, b) = product(l, t, j, i, panel, b);
     Terms sums, rows;
-    for (int k = 0; k < filter_.points(); k++) sums.push_back(sum(l, t, j, k, panel, b));
+    for (int k = 0; k < transform_.down.points(); k++) sums.push_back(sum(l, t, j, k, panel, b));
     Func &row = stages.add("rows"), &result = stages.add("results");
-    row(l, j, i, t, panel, b) = filter_.output_transform(i, sums);
-    for (int k = 0; k < filter_.points(); k++) rows.push_back(row(l, k, i, t, panel, b));
-    result(l, j, i, t, panel, b) = filter_.output_transform(j, rows);
+    row(l, j, i, t, panel, b) = transform_.down.output_transform(i, sums);
+    for (int k = 0; k < transform_.across.points(); k++) rows.push_back(row(l, k, i, t, panel, b));
+    result(l, j, i, t, panel, b) = transform_.across.output_transform(j, rows);
   }
 
   // The input of a tile (and of tap k in time), transformed along columns, then along rows.
   void define_tile_transform(Stages &stages) const {
     using namespace Halide;
-    const Var c("c"), j("j"), i("i"), s("s"), k("k"), t("t"), b("b");
+    const Var c("c"), j("j"), i("i"), s("s"), m("m"), k("k"), t("t"), b("b");
     const std::vector<Var> where = frames_ ? std::vector<Var>{k, t, b} : std::vector<Var>{t, b};
     const auto with = [&](std::vector<Expr> first) {
       first.insert(first.end(), where.begin(), where.end());
@@ -213,19 +233,28 @@ class Convolution {
       first.insert(first.end(), where.begin(), where.end());
       return first;
     };
-    Terms samples, columns;
-    for (int m = 0; m < filter_.samples(); m++) {
-      Terms at{c, stages["column"](s, t, b), stages["row"](m, t, b)};
+    const Operand &input = in_["input"];
+    const auto stored = [&](const Expr &column, const Expr &row) {
+      Terms at{c, stages["column"](column, t, b), stages["row"](row, t, b)};
       if (frames_) at.push_back(stages["frame"](k, t, b));
       at.push_back(stages["tile_n"](t, b));
-      samples.push_back(masked(in_["input"].stored(at), stages["row_bits"](m, t, b)));
+      return input.stored(at);
+    };
+    // Of a few channels a tile is copied first: a vector may then reach past them.
+    if (transform_.few) stages.add("samples")(all({c, s, m})) = stored(s, m);
+    Terms samples, columns;
+    for (int row = 0; row < transform_.down.samples(); row++) {
+      const Expr channel = unsafe_promise_clamped(c, 0, input.extent.at("c") - 1);
+      const Expr sample = transform_.few ? stages["samples"](with({channel, s, row})) : stored(s, row);
+      samples.push_back(masked(sample, stages["row_bits"](row, t, b)));
     }
     Func &column = stages.add("columns"), &tile = stages.add("transformed");
     Expr bits = stages["column_bits"](s, t, b);
     if (frames_) bits = bits & stages["frame_bits"](k, t, b);
-    column(all({c, s, i})) = masked(filter_.input_transform(i, samples), bits);
-    for (int m = 0; m < filter_.samples(); m++) columns.push_back(column(with({c, m, i})));
-    tile(all({c, j, i})) = filter_.input_transform(j, columns);
+    column(all({c, s, i})) = masked(transform_.down.input_transform(i, samples), bits);
+    for (int number = 0; number < transform_.across.samples(); number++)
+      columns.push_back(column(with({c, number, i})));
+    tile(all({c, j, i})) = transform_.across.input_transform(j, columns);
   }
 };
 

@@ -5,7 +5,7 @@
 #include "schedules/cpu/winograd.h"
 
 SLUICE_SCHEDULE(cpu, conv2d, forward) {
-  if (plan.variants.at("transform").ends_with("winograd")) return sluice::schedule_winograd(plan);
+  if (plan.variants.at("transform").starts_with("winograd")) return sluice::schedule_winograd(plan);
   if (plan.variants.at("transform") == "narrow") return sluice::schedule_narrow(plan);
   sluice::tile_convolution(plan, 2 * plan.lanes());
 }

@@ -5,7 +5,7 @@
 #include "schedules/cpu/winograd.h"
 
 SLUICE_SCHEDULE(cpu, gated_conv2d, forward) {
-  if (plan.variants.at("transform").ends_with("winograd")) return sluice::schedule_winograd(plan);
+  if (plan.variants.at("transform").starts_with("winograd")) return sluice::schedule_winograd(plan);
   sluice::tile_convolution(plan, plan.lanes());
 }
 SLUICE_SCHEDULE(cpu, gated_conv2d, backward) { sluice::store_every_stage(plan); }

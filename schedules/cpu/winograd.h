@@ -6,29 +6,22 @@
 
 namespace sluice {
 
-// One task is a block of tiles: their transformed input is made once and stays in the second-level cache; then, for a
-// panel of output channels at a time, 36 small matrix products (tile_t tiles by two vectors in registers), the output
-// transform and the layer's pointwise rest.
-inline void schedule_winograd(Plan &plan) {
+constexpr int kFewLanes = 8;  // of the vectors of a few input channels
+
+// The input of a block of tiles, transformed once for all panels: it stays in the second-level cache.
+inline void transform_tiles(Plan &plan, const Halide::RVar &block) {
   using namespace Halide;
-  const Var c("c"), j("j"), i("i"), k("k"), s("s"), t("t"), l("l"), co("co"), ci("ci"), to("to"), ti("ti");
-  const bool halved = winograd::is_halved(plan.variants.at("transform"), plan.lanes());
-  const int lanes = plan.lanes(), panel_lanes = (halved ? 1 : 2) * lanes;
-  const int tile_t = plan.tuned(halved ? "halved_tile_t" : "tile_t");
+  const Var c("c"), j("j"), i("i"), k("k"), s("s"), t("t"), co("co"), ci("ci");
   Func &output = plan.stages["output"], &tile = plan.stages["transformed"], &column = plan.stages["columns"];
-  Func &sum = plan.stages["sums"], &product = plan.stages["products"];
-  const std::vector<RVar> r = output.rvars();  // lane, vector, j, i, t, panel, block
-  const RVar lane = r[0], vector = r[1], inner_t = r[4], panel = r[5], block = r[6];
-  // One version of the code for all blocks: two could round differently, and what block a tile is in depends on the
-  // batch.
-output.update().allow_race_conditions().vectorize(lane).unroll(vector).parallel(block).never_partition_all();
   for (const char *table : {"tile_x", "tile_y", "tile_n", "tile_frame", "column", "column_bits", "row", "row_bits",
                             "frame", "frame_bits"}) {
     if (plan.stages.has(table)) plan.stages[table].compute_at(output, block);
   }
+  const bool few = winograd::transform(plan.variants.at("transform")).few;
+  const int lanes = few ? kFewLanes : plan.lanes();
+  if (!few) tile.bound_extent(c, plan.extents.at("input.c"));
   tile.compute_at(output, block)
-      .bound_extent(c, plan.extents.at("input.c"))
-      .split(c, co, ci, lanes, TailStrategy::ShiftInwards)
+      .split(c, co, ci, lanes, few ? TailStrategy::RoundUp : TailStrategy::ShiftInwards)
       .reorder(ci, j, i, co)
       .vectorize(ci)
       .unroll(j)
@@ -39,6 +32,27 @@ output.update().allow_race_conditions().vectorize(lane).unroll(vector).parallel(
     tile.reorder_storage(c, j, t, i).reorder(co, t);
   }
   column.compute_at(tile, co).vectorize(c, lanes).reorder(c, i, s).unroll(i).unroll(s);
+  if (!few) return;
+  Func &samples = plan.stages["samples"];
+  samples.compute_at(tile, t).bound_storage(c, 2 * lanes).vectorize(c, lanes / 2, TailStrategy::ShiftInwards);
+}
+
+// One task is a block of tiles: their transformed input, then, for a panel of output channels at a time, small matrix
+// products, one a point (tile_t tiles by two vectors in registers), the output transform and the layer's pointwise
+// rest.
+inline void schedule_winograd(Plan &plan) {
+  using namespace Halide;
+  const Var j("j"), i("i"), t("t"), l("l"), to("to"), ti("ti");
+  const bool halved = winograd::is_halved(plan.variants.at("transform"), plan.lanes());
+  const int lanes = plan.lanes(), panel_lanes = (halved ? 1 : 2) * lanes;
+  const int tile_t = plan.tuned(halved ? "halved_tile_t" : "tile_t");
+  Func &output = plan.stages["output"], &sum = plan.stages["sums"], &product = plan.stages["products"];
+  const std::vector<RVar> r = output.rvars();  // lane, vector, j, i, t, panel, block
+  const RVar lane = r[0], vector = r[1], inner_t = r[4], panel = r[5], block = r[6];
+  // One version of the code for all blocks: two could round differently, and what block a tile is in depends on the
+  // batch.
+  output.update().allow_race_conditions().vectorize(lane).unroll(vector).parallel(block).never_partition_all();
+  transform_tiles(plan, block);
   sum.compute_at(output, panel)
       .reorder_storage(l, t, j, i)
       .bound_extent(l, panel_lanes)

@@ -97,6 +97,8 @@ const RegisterLayerCases transformed(
          "kernel=3 channels=37 stride=2 padding=2,0,1,3 activation=relu",
          {{2, 17, 9, 31}}},
         {"", "winograd_stride2_dilation", "kernel=3 channels=33 stride=2 dilation=3,2 padding=same", {{2, 16, 21, 12}}},
+        {"", "winograd_k5", "kernel=5 channels=36 padding=same activation=relu", {{2, 5, 9, 13}}},
+        {"", "winograd_k5_dilation", "kernel=5 channels=32 dilation=2,3 padding=3,4,1,0", {{1, 15, 11, 17}}},
         {"", "stride2x1_direct", "kernel=3 channels=33 stride=2,1 padding=same", {{1, 16, 7, 8}}},
         {"", "narrow_slabs", "kernel=3 channels=3 padding=same", {{1, 12, 19, 135}}, true},
         {"", "narrow_k7_tanh", "kernel=7 channels=4 padding=same activation=tanh", {{2, 19, 9, 21}}},

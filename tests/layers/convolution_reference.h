@@ -165,12 +165,13 @@ inline Array<double> magnitudes(Array<double> array) {
 
 // As the attribute `transform` of the convolution layers says; channels, strided: the fewest output channels.
 inline bool is_winograd(const Attributes &a, const Array<double> &weight, int64_t channels, int64_t strided) {
-  const int64_t stride = a.integer("stride", 1, 0);
+  const int64_t stride = a.integer("stride", 1, 0), inputs = weight.shape[1], kernel = weight.shape[2];
   const double upsample = a.real("upsample", 1);
+  const bool three = kernel == 3 && inputs >= 16 && (upsample == 1 || (upsample == 2 && stride == 1));
+  const bool five = kernel == 5 && inputs >= 4 && inputs <= 15 && upsample == 1 && stride == 1;
   return a.word("algorithm", "fastest") == "fastest" && a.word("padding_mode", "zeros") == "zeros" &&
          a.integer("groups", 1) == 1 && stride <= 2 && a.integer("stride", 1, 1) == stride &&
-         (upsample == 1 || (upsample == 2 && stride == 1)) && weight.shape[0] >= (stride == 2 ? strided : channels) &&
-         weight.shape[1] >= 16 && weight.shape[2] == 3 && weight.shape[3] == 3;
+         weight.shape[0] >= (stride == 2 ? strided : channels) && weight.shape[3] == kernel && (three || five);
 }
 
 // The largest value within three results, a tile of Winograd's less one, along the last two axes, y and x.
