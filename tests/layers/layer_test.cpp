@@ -8,6 +8,7 @@
 
 #include "runtime/training/gradients.h"
 #include "tests/layers/layer_problem.h"
+#include "tests/support/case_name.h"
 
 namespace sluice::testing {
 namespace {
@@ -132,10 +133,6 @@ TEST_P(ExactLayerTest, WholeNumberGradientsExact) {
       ASSERT_EQ(ours->second.values[i], gradient.values[i]) << port << " element " << i;
     }
   }
-}
-
-std::string case_name(const ::testing::TestParamInfo<LayerCase> &test) {
-  return test.param.layer + "_" + test.param.name;
 }
 
 std::vector<LayerCase> exact_cases() {
