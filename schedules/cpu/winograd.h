@@ -79,7 +79,10 @@ inline void schedule_winograd(Plan &plan) {
 
 }  // namespace sluice
 
-// Measured beside the FMA peak in the same run, 2 threads, Zen 5, nothing else running, 2026-11-21; % of that peak in
-// the direct sum's multiplications. gated_conv2d 96 to 96, 128x128: AVX-512 255, AVX2 298 (dilation 8: 242 and 298);
-// 192 to 96: 270 and 317; 48 to 48, 256x256: 187 and 255; 24 to 24, 512x512: 114 and 190; enlarged by 2, 96 to 48 at
-// 256x256: 266 and 309, 48 to 24 at 512x512: 175 and 256. 24 channels fill 3 of 4 vectors on AVX-512.
+// Measured beside the FMA peak in the same run, 2 threads, Zen 5, other jobs at the lowest priority, 2026-11-21; % of
+// that peak in the direct sum's multiplications, AVX-512 and AVX2. gated_conv2d 96 to 96, 128x128: 256, 302 (dilation
+// 8: 251, 308); 192 to 96: 270, 317; 48 to 48, 256x256: 227, 269; 24 to 24, 512x512: 129, 205; 24 to 12: 91, 139;
+// enlarged by 2, 96 to 48 at 256x256: 266, 309, 48 to 24 at 512x512: 198, 257. Stride 2, 48 to 96, 256x256: 109, 123;
+// 24 to 48, 512x512: 85, 108. 5x5, 5 to 24, 512x512: 73, 118. gated_conv3d 48 to 48, 8x128x128: 233, 279. What keeps
+// layers of few channels low: the pointwise rest (22 % of 24 to 12) and the input transform, which waits for memory (17
+// to 30 %).
