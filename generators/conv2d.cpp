@@ -27,9 +27,9 @@ struct Conv2d : sluice::LayerDefaults {
     return sluice::joined(sluice::spectral_norm_state("weight"), sluice::batch_norm_state());
   }
   std::vector<sluice::Attribute> attributes() const {
+    const std::string narrow = "narrow: algorithm=fastest reading=plain groups=1 weight.o<=4 ";
     return sluice::joined(sluice::convolution_attributes(sluice::activation_families()),
-                          sluice::transform_attributes(
-                              "weight", 32, false, "narrow: algorithm=fastest reading=plain groups=1 weight.o<=4; "));
+                          sluice::transform_attributes("weight", 32, false, narrow + sluice::narrow::kFits + "; "));
   }
   std::map<std::string, std::string> variants() const {
     return {{"reading", reading.value()}, {"activation", activation.value()}, {"transform", transform.value()}};

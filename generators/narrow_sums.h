@@ -11,6 +11,8 @@
 namespace sluice::narrow {
 
 constexpr int kGroup = 4;  // input channels side by side
+// Beyond these the rows that are staged would not stay in cache.
+constexpr const char *kFits = "kernel_h<=32 kernel_w<=32 dilation_h<=16 dilation_w<=16";
 
 inline Halide::Expr groups(const Halide::Expr &channels) { return (channels + kGroup - 1) / kGroup; }
 

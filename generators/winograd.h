@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution by Winograd's minimal filtering: of stride 1, F(4x4, 3x3), 36 products for 16 results of 9 taps each, a
-// quarter of the direct sum's; of stride 2, 49 for 9 results, 0.6 of the direct sum's. For 3x3 kernels, any dilation
-// and padding, of the input as it is or enlarged by 2. Source: Lavin and Gray, Fast Algorithms for Convolutional Neural
-// Networks (arXiv 1509.09308), with the points 0,
-// +-sqrt(1/2), +-sqrt(2), infinity, whose rounding errors are a fifth of those of 0, +-1, +-2. A stride of 2 is the sum
-// of two filters of stride 1, one over the even samples with taps 0 and 2, F(3, 2), one over the odd ones with tap 1.
+// Convolution by Winograd's minimal filtering, any dilation and padding:
+//   3x3, stride 1, of the input as it is or enlarged by 2: F(4x4, 3x3), 36 products for 16 results of 9 taps
+//   3x3, stride 2: 49 products for 9 results; a filter of two taps over the even samples, F(3, 2), and one of one tap
+//   over the odd ones
+//   5x5, stride 1: F(4x2, 5x5), 48 products for 8 results of 25 taps
+// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (arXiv 1509.09308), with the points 0,
+// +-sqrt(1/2), +-sqrt(2), infinity, whose rounding errors are a fifth of those of 0, +-1, +-2.
 //
 // Of a clip the sums over the taps in time are taken where the products are: their samples are more channels of a tile.
 //

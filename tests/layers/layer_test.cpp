@@ -49,14 +49,25 @@ void expect_values_within_bound(const LayerCase &one) {
 
 TEST_P(LayerTest, ValuesWithinBound) { expect_values_within_bound(GetParam()); }
 
-// Forward only: backward would store the padding.
+// Forward only: backward would store the padding. By every transform, and directly.
 TEST(HugeDilation, ForwardHasTheMiddleTaps) {
-  for (const std::string dilation : {"1048576", "65536,3", "2,1048576"}) {
-    for (const std::string layer : {"conv2d", "gated_conv2d"}) {
-      if (references().count(layer) == 0) continue;  // a build of some layers only
-      SCOPED_TRACE(layer + " dilation=" + dilation);
-      expect_values_within_bound(
-          {layer, "huge_dilation", "kernel=3 channels=33 padding=same dilation=" + dilation, {{1, 16, 4, 6}}});
+  struct {
+    const char *layer, *attributes;
+    std::vector<int64_t> input;
+  } const all[] = {{"conv2d", "kernel=3 channels=33", {1, 16, 4, 6}},
+                   {"conv2d", "kernel=5 channels=33", {1, 5, 4, 6}},
+                   {"conv2d", "kernel=3 channels=3", {1, 16, 4, 6}},
+                   {"conv2d", "kernel=3 channels=33 stride=2", {1, 16, 4, 6}},
+                   {"gated_conv2d", "kernel=3 channels=33", {1, 16, 4, 6}},
+                   {"gated_conv2d", "kernel=3 channels=12", {1, 16, 4, 6}},
+                   {"gated_conv3d", "kernel=3 channels=16", {1, 16, 2, 4, 6}}};
+  for (const auto &one : all) {
+    if (references().count(one.layer) == 0) continue;  // a build of some layers only
+    const bool clip = one.input.size() == 5;
+    for (const std::string dilation : {"1048576,1048576", "65536,3", "2,1048576"}) {
+      const std::string text = one.attributes + std::string(" padding=same dilation=") + (clip ? "1," : "") + dilation;
+      SCOPED_TRACE(one.layer + (" " + text));
+      expect_values_within_bound({one.layer, "huge_dilation", text, {one.input}});
     }
   }
 }
