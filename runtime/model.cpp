@@ -4,13 +4,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 #include <set>
 
+#include "runtime/arena.h"
 #include "runtime/graph_file.h"
 #include "runtime/input_shapes.h"
 #include "runtime/layer_call.h"
@@ -31,8 +29,6 @@ std::map<std::string, std::string> parameters_of(const Archive &archive, std::ma
   return given;
 }
 
-int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
-
 // Shape of a parameter in a file.
 std::vector<int64_t> parameter_shape(const Extents &extents) { return {extents.rbegin(), extents.rend()}; }
 
@@ -40,22 +36,6 @@ std::vector<int64_t> parameter_shape(const Extents &extents) { return {extents.r
 bool same_shape(const LayerNode &layer, const SchemaPort &port, const Extents &extents,
                 const std::vector<int64_t> &shape) {
   return layer.stored_extents(port, shape) == extents;
-}
-
-struct FreeMemory {
-  void operator()(float *memory) const { std::free(memory); }
-};
-
-// On large pages where the system has them: a run touches all of it, page by page.
-std::unique_ptr<float, FreeMemory> allocate(int64_t bytes, const std::string &model) {
-  constexpr int64_t kVector = 64, kLargePage = 2 << 20;
-  const int64_t alignment = bytes < 2 * kLargePage ? kVector : kLargePage;
-  const auto size = static_cast<size_t>(round_up(std::max<int64_t>(bytes, 1), alignment));
-  void *memory = std::aligned_alloc(static_cast<size_t>(alignment), size);
-  if (memory == nullptr)
-    throw Error(ErrorCode::input_failed, fmt::format("model {}: no memory for {} MB of tensors", model, bytes >> 20));
-  if (alignment == kLargePage) madvise(memory, size, MADV_HUGEPAGE);  // advice: may be refused
-  return std::unique_ptr<float, FreeMemory>(static_cast<float *>(memory));
 }
 
 const KernelTable &table_of(const LoadOptions &options) {
@@ -210,6 +190,12 @@ std::vector<std::vector<Model::Packed>> Model::pack(const LayerNode &layer, cons
           {name, extents, std::vector<float>(static_cast<size_t>(BufferView(nullptr, extents).elements()))});
     }
   }
+  fill_packed(layer, state, groups);
+  return groups;
+}
+
+void Model::fill_packed(const LayerNode &layer, const TensorMap &state,
+                        const std::vector<std::vector<Packed>> &groups) const {
   call_layer(layer, layer.kernel("pack"), [&](const std::string &argument, int64_t group) {
     const SchemaPort *port = argument_port(layer.schema(), argument);
     if (port != nullptr) return parameter(layer, *port, state);
@@ -218,7 +204,27 @@ std::vector<std::vector<Model::Packed>> Model::pack(const LayerNode &layer, cons
     }
     throw Error(ErrorCode::input_failed, fmt::format("{}: no packed parameter '{}'", layer.where(), argument));
   });
-  return groups;
+}
+
+void Model::replace_weights(const TensorMap &values) {
+  for (const auto &[name, value] : values) {
+    const auto weight = weights_.find(name);
+    if (weight == weights_.end())
+      throw Error(ErrorCode::bad_file, fmt::format("model {} has no weight '{}'", graph_.model, name));
+    if (value.dtype != DType::f32 || value.shape != weight->second.shape) {
+      throw Error(ErrorCode::bad_file, fmt::format("model {}: weight '{}' has shape {}, got {}", graph_.model, name,
+                                                   shape_text(weight->second.shape), shape_text(value.shape)));
+    }
+    std::copy(value.bytes.begin(), value.bytes.end(), weight->second.bytes.begin());
+  }
+  for (const LayerNode &layer : layers_) {
+    const auto stored = layer.stored();
+    const bool changed = std::any_of(stored.begin(), stored.end(), [&](const SchemaPort *port) {
+      return values.count(layer.weight_name(*port)) != 0;
+    });
+    const auto packed = packed_.find(layer.node().name);
+    if (changed && packed != packed_.end()) fill_packed(layer, {}, packed->second);
+  }
 }
 
 ExecutionPlan Model::plan(const std::map<std::string, Extents> &input_extents, const PlanOptions &options) const {
@@ -342,7 +348,7 @@ TensorMap Model::run(const TensorMap &inputs, const RunOptions &options) const {
   PlanOptions plan_options;
   plan_options.keep = options.keep;
   const ExecutionPlan plan = plan_for(inputs, plan_options);
-  const auto arena = allocate(plan.arena_bytes(), graph_.model);
+  const auto arena = allocate_arena(plan.arena_bytes(), graph_.model);
   fill_inputs(plan, inputs, arena.get());
   TensorMap state;
   execute(plan, arena.get(), options, state);

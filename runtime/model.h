@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network ready to run: graph, kernels, packed weights. Immutable once loaded; any number of threads may call it.
+// A network ready to run: graph, kernels, packed weights. Immutable once loaded; any number of threads may call it. Who
+// made one himself (training) may give it other weights between runs.
 #pragma once
 #include <atomic>
 #include <filesystem>
@@ -68,6 +69,10 @@ class Model {
   // `state`: tensors that stand in for weights of that name; what the run changes is put there.
   void execute(const ExecutionPlan &plan, float *arena, const RunOptions &options, TensorMap &state) const;
 
+  // Other values for weights of these names, of the same shapes, packed into the memory that is there. Not while
+  // another thread uses the model. Error bad_file, naming the weight, for another name or shape.
+  void replace_weights(const TensorMap &values);
+
   struct Packed {
     std::string name;
     Extents extents;
@@ -83,6 +88,8 @@ class Model {
   void check_weights() const;
   void add_neutral(const LayerNode &layer);
   std::vector<std::vector<Packed>> pack(const LayerNode &layer, const TensorMap &state) const;
+  void fill_packed(const LayerNode &layer, const TensorMap &state,
+                   const std::vector<std::vector<Packed>> &groups) const;
   void update_state(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state) const;
   void execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
                      TensorMap &state) const;

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+// The values of a pass lie in an arena where nothing is shared. Adjoints lie in that of a plan without training: what
+// must not share memory while values are made and read in order must not while their adjoints are, in the other order.
+#include "runtime/training/training_pass.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/input_shapes.h"
+#include "runtime/layer_call.h"
+#include "runtime/structural.h"
+#include "runtime/tensor_layout.h"
+#include "weights_io/error.h"
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view kGradient = "grad_", kSaved = "saved_";
+
+template <typename Act>  // (float *row of `from`, float *row of `to`, channels)
+void for_each_row(const BufferView &source, const BufferView &target, const Act &act) {
+  const BufferView from = as_picture(source), to = as_picture(target);
+  const auto at = [](const BufferView &view, int64_t x, int64_t y, int64_t n) {
+    return static_cast<float *>(view.data) + x * view.strides[1] + y * view.strides[2] + n * view.strides[3];
+  };
+  for (int64_t n = 0; n < from.extents[3]; n++) {
+    for (int64_t y = 0; y < from.extents[2]; y++) {
+      for (int64_t x = 0; x < from.extents[1]; x++) act(at(from, x, y, n), at(to, x, y, n), from.extents[0]);
+    }
+  }
+}
+
+void add_view(const BufferView &source, const BufferView &target) {
+  for_each_row(source, target, [](const float *from, float *to, int64_t count) {
+    for (int64_t c = 0; c < count; c++) to[c] += from[c];
+  });
+}
+
+bool all_finite(const BufferView &view) {
+  bool finite = true;
+  for_each_row(view, view, [&](const float *from, const float *, int64_t count) {
+    for (int64_t c = 0; c < count; c++) finite = finite && std::isfinite(from[c]);
+  });
+  return finite;
+}
+
+PlanOptions plan_options(const PassOptions &options, bool keep_all) {
+  PlanOptions plan;
+  plan.keep_all = keep_all;
+  plan.keep = options.seeded;
+  return plan;
+}
+
+std::map<std::string, Extents> extents_of(const Model &model,
+                                          const std::map<std::string, std::vector<int64_t>> &shapes) {
+  return padded_extents(model.graph(), shapes);
+}
+
+}  // namespace
+
+TrainingPass::TrainingPass(const Model &model, const std::map<std::string, std::vector<int64_t>> &shapes,
+                           PassOptions options)
+    : model_(model),
+      options_([&] {
+        for (std::string &name : options.seeded) {
+          for (const GraphOutput &output : model.graph().outputs) {
+            if (output.name == name) name = output.from;
+          }
+        }
+        return std::move(options);
+      }()),
+      values_plan_(model.plan(extents_of(model, shapes), plan_options(options_, true))),
+      adjoints_plan_(model.plan(extents_of(model, shapes), plan_options(options_, false))),
+      values_(allocate_arena(values_plan_.arena_bytes(), model.graph().model)),
+      adjoints_(allocate_arena(adjoints_plan_.arena_bytes(), model.graph().model)) {
+  for (const auto &[name, shape] : shapes) {
+    const Extents &extents = values_plan_.tensors()[static_cast<size_t>(values_plan_.tensor(name))].extents;
+    if (extents.size() == 4 && (shape[2] != extents[2] || shape[3] != extents[1])) {
+      throw Error(ErrorCode::input_failed,
+                  fmt::format("model {}, input '{}': gradients need height and width in multiples of {}, got {}",
+                              model.graph().model, name, model.graph().multiple, shape_text(shape)));
+    }
+  }
+  find_needed();
+  make_weight_gradients();
+}
+
+// From what is wanted forward, from what is seeded backward.
+void TrainingPass::find_needed() {
+  const auto &steps = values_plan_.steps();
+  carries_.assign(values_plan_.tensors().size(), 0);
+  needed_.assign(steps.size(), 0);
+  std::vector<char> wants(steps.size(), 0), reaches(carries_.size(), 0);
+  const auto any = [](const std::vector<int> &tensors, const std::vector<char> &flags) {
+    return std::any_of(tensors.begin(), tensors.end(), [&](int t) { return flags[static_cast<size_t>(t)] != 0; });
+  };
+  if (options_.input_gradients) {
+    for (const GraphInput &input : model_.graph().inputs)
+      carries_[static_cast<size_t>(values_plan_.tensor(input.name))] = 1;
+  }
+  for (size_t s = 0; s < steps.size(); s++) {
+    if (steps[s].layer != nullptr) {
+      for (const SchemaPort *port : steps[s].layer->parameters())
+        wants[s] = static_cast<char>(wants[s] != 0 || wants_weight(steps[s].layer->weight_name(*port)));
+    }
+    if (wants[s] == 0 && !any(steps[s].inputs, carries_)) continue;
+    for (const int output : steps[s].outputs) carries_[static_cast<size_t>(output)] = 1;
+  }
+  for (const std::string &name : options_.seeded) reaches[static_cast<size_t>(values_plan_.tensor(name))] = 1;
+  for (size_t s = steps.size(); s-- > 0;) {
+    if (!any(steps[s].outputs, reaches)) continue;
+    for (const int input : steps[s].inputs) reaches[static_cast<size_t>(input)] = 1;
+    needed_[s] = static_cast<char>(wants[s] != 0 || any(steps[s].inputs, carries_));
+  }
+}
+
+void TrainingPass::make_weight_gradients() {
+  for (const LayerNode &layer : model_.layers()) {
+    for (const SchemaPort *port : layer.parameters()) {
+      const std::string name = layer.weight_name(*port);
+      const auto weight = model_.weights().find(name);
+      if (weight == model_.weights().end() || !wants_weight(name)) continue;
+      weight_gradients_[name] = StoredTensor::of_f32(weight->second.shape);
+      written_[name] = false;
+    }
+  }
+}
+
+void TrainingPass::forward(const TensorMap &inputs, const RunOptions &options) {
+  first_given_input(model_.graph(), inputs);  // refuses unknown names
+  model_.fill_inputs(values_plan_, inputs, values_.get());
+  state_.clear();
+  model_.execute(values_plan_, values_.get(), options, state_);
+}
+
+std::string TrainingPass::tensor_of(const std::string &name) const {
+  for (const GraphOutput &output : model_.graph().outputs) {
+    if (output.name == name) return output.from;
+  }
+  return name;
+}
+
+BufferView TrainingPass::value(const std::string &name) const {
+  return values_plan_.view(values_plan_.tensor(tensor_of(name)), values_.get());
+}
+
+std::string TrainingPass::first_non_finite_value() const {
+  for (size_t t = 0; t < values_plan_.tensors().size(); t++) {
+    if (!all_finite(values_plan_.view(static_cast<int>(t), values_.get()))) return values_plan_.tensors()[t].name;
+  }
+  return "";
+}
+
+// ---- adjoints
+
+int TrainingPass::root(int tensor) const {
+  const auto &tensors = adjoints_plan_.tensors();
+  while (tensors[static_cast<size_t>(tensor)].parent >= 0) tensor = tensors[static_cast<size_t>(tensor)].parent;
+  return tensor;
+}
+
+bool TrainingPass::untouched_root(int tensor) const {
+  return root(tensor) == tensor && touched_[static_cast<size_t>(tensor)] == 0;
+}
+
+// What is added to begins with zeros.
+void TrainingPass::touch(int tensor) {
+  const int whole = root(tensor);
+  if (touched_[static_cast<size_t>(whole)] != 0) return;
+  touched_[static_cast<size_t>(whole)] = 1;
+  const BufferView view = adjoint(whole);
+  std::fill_n(static_cast<float *>(view.data), view.elements(), 0.0f);
+}
+
+BufferView TrainingPass::touched_adjoint(int tensor) {
+  touch(tensor);
+  return adjoint(tensor);
+}
+
+float *TrainingPass::scratch(size_t elements) {
+  if (scratch_used_ == scratch_.size()) scratch_.emplace_back();
+  std::vector<float> &memory = scratch_[scratch_used_++];
+  if (memory.size() < elements) memory.resize(elements);
+  return memory.data();
+}
+
+// A tensor, parameter or state of the step, by port.
+BufferView TrainingPass::operand(const PlannedStep &step, const std::string &name) const {
+  const LayerSchema &schema = step.layer->schema();
+  for (size_t i = 0; i < schema.inputs.size(); i++) {
+    if (schema.inputs[i].name != name) continue;
+    return i < step.inputs.size() ? values_plan_.view(step.inputs[i], values_.get()) : neutral_input(schema.inputs[i]);
+  }
+  const SchemaPort *port = argument_port(schema, name);
+  if (port == nullptr) throw Error(ErrorCode::not_found, fmt::format("{}: no port '{}'", step.layer->where(), name));
+  return model_.parameter(*step.layer, *port, state_);
+}
+
+// Where the backward kernel of a step puts its gradients: the first that arrives goes straight to its place, others are
+// added when the kernel has run.
+class TrainingPass::Call {
+ public:
+  Call(TrainingPass &pass, const PlannedStep &step) : pass_(pass), step_(step), layer_(*step.layer) {
+    pass_.scratch_used_ = 0;
+  }
+
+  void run() {
+    const std::string seed = std::string(kGradient) + layer_.schema().outputs[0].name;
+    const BufferView upstream = pass_.touched_adjoint(step_.outputs[0]);
+    call_layer(layer_, layer_.kernel("backward"), [&](const std::string &argument, int64_t group) {
+      if (argument == seed) return upstream;
+      if (argument.starts_with(kSaved)) return saved(argument.substr(kSaved.size()), group);
+      if (!argument.starts_with(kGradient)) return pass_.operand(step_, argument);
+      return gradient(argument.substr(kGradient.size()));
+    });
+    for (const auto &[from, to] : to_add_) add_view(from, to);
+  }
+
+ private:
+  const BufferView &gradient(const std::string &port) {
+    const auto known = made_.find(port);
+    if (known != made_.end()) return known->second;
+    return made_[port] = place(port);
+  }
+
+  BufferView place(const std::string &port) {
+    const LayerSchema &schema = layer_.schema();
+    const Extents extents = pass_.operand(step_, port).extents;
+    for (size_t i = 0; i < schema.inputs.size() && i < step_.inputs.size(); i++) {
+      if (schema.inputs[i].name == port) return place_input(step_.inputs[i], extents);
+    }
+    for (const SchemaPort *parameter : layer_.parameters()) {
+      if (parameter->name == port) return place_weight(layer_.weight_name(*parameter), extents);
+    }
+    return temporary(extents);
+  }
+
+  BufferView place_input(int tensor, const Extents &extents) {
+    if (pass_.carries_[static_cast<size_t>(tensor)] == 0) return temporary(extents);
+    if (pass_.untouched_root(tensor)) {
+      pass_.touched_[static_cast<size_t>(tensor)] = 1;
+      return pass_.adjoint(tensor);
+    }
+    to_add_.emplace_back(temporary(extents), pass_.touched_adjoint(tensor));
+    return to_add_.back().first;
+  }
+
+  BufferView place_weight(const std::string &name, const Extents &extents) {
+    const auto wanted = pass_.weight_gradients_.find(name);
+    if (wanted == pass_.weight_gradients_.end()) return temporary(extents);
+    const BufferView whole(wanted->second.f32(), extents);
+    bool &written = pass_.written_.at(name);
+    if (!std::exchange(written, true)) return whole;
+    to_add_.emplace_back(temporary(extents), whole);  // shared by several nodes
+    return to_add_.back().first;
+  }
+
+  BufferView temporary(const Extents &extents) {
+    return BufferView(pass_.scratch(static_cast<size_t>(BufferView(nullptr, extents).elements())), extents);
+  }
+
+  BufferView saved(const std::string &stage, int64_t group) {
+    return make_saved(
+        layer_, layer_.kernel("saved", {{"stage", stage}}), stage, group,
+        [&](const std::string &argument, int64_t) { return pass_.operand(step_, argument); },
+        [&](const Extents &extents) { return temporary(extents); });
+  }
+
+  TrainingPass &pass_;
+  const PlannedStep &step_;
+  const LayerNode &layer_;
+  std::map<std::string, BufferView> made_;
+  std::vector<std::pair<BufferView, BufferView>> to_add_;
+};
+
+// Adjoint of a concat: slices that live inside it are there already, copied ones take theirs.
+void TrainingPass::split(const PlannedStep &step) {
+  BufferView slice = touched_adjoint(step.outputs[0]);
+  for (const int input : step.inputs) {
+    const BufferView part = adjoint(input);
+    slice.extents = part.extents;
+    if (slice.data != part.data) add_view(slice, touched_adjoint(input));
+    slice.data = static_cast<float *>(slice.data) + part.extents[0];
+  }
+}
+
+void TrainingPass::walk(size_t index) {
+  const PlannedStep &step = values_plan_.steps()[index];
+  if (needed_[index] == 0) return;
+  if (step.layer != nullptr) return Call(*this, step).run();
+  if (step.node->op == "concat") return split(step);
+  if (step.node->op == "reshape") add_reshaped(touched_adjoint(step.outputs[0]), touched_adjoint(step.inputs[0]));
+  // The adjoint of a slice lies inside that of its whole.
+}
+
+void TrainingPass::backward(const TensorMap &output_gradients, const RunOptions &options) {
+  touched_.assign(adjoints_plan_.tensors().size(), 0);
+  for (auto &[name, written] : written_) written = false;
+  for (const auto &[name, gradient] : output_gradients) {
+    const int tensor = adjoints_plan_.tensor(tensor_of(name));
+    const Extents extents = adjoint(tensor).extents;
+    const std::vector<int64_t> expected = file_shape(extents);
+    if (gradient.shape != expected) {
+      throw Error(ErrorCode::input_failed,
+                  fmt::format("model {}: gradient of '{}': expected {}, got {}", model_.graph().model, name,
+                              shape_text(expected), shape_text(gradient.shape)));
+    }
+    std::vector<float> dense(static_cast<size_t>(BufferView(nullptr, extents).elements()));
+    const BufferView copy(dense.data(), extents);
+    fill_input(GraphInput{}, gradient, copy);
+    add_view(copy, touched_adjoint(tensor));
+  }
+  for (size_t s = values_plan_.steps().size(); s-- > 0;) {
+    if (options.cancel != nullptr && options.cancel->load()) throw Error(ErrorCode::interrupted, "cancelled");
+    walk(s);
+  }
+  for (const auto &[name, written] : written_) {
+    StoredTensor &gradient = weight_gradients_.at(name);
+    if (!written) std::fill_n(gradient.f32(), gradient.elements(), 0.0f);
+  }
+  if (!options_.input_gradients) return;
+  for (const GraphInput &input : model_.graph().inputs) touch(adjoints_plan_.tensor(input.name));
+}
+
+BufferView TrainingPass::input_gradient(const std::string &input) const {
+  return adjoints_plan_.view(adjoints_plan_.tensor(input), adjoints_.get());
+}
+
+}  // namespace sluice

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Forward and backward through one graph at one input size, in memory that is kept from pass to pass.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/arena.h"
+#include "runtime/model.h"
+
+namespace sluice {
+
+// What a pass differentiates, and with respect to what. Work that leads from none to the other is left out.
+struct PassOptions {
+  std::vector<std::string> seeded;                        // tensors whose gradients backward() is given
+  std::function<bool(const std::string &weight)> wanted;  // weights whose gradients are wanted; empty: all
+  bool input_gradients = false;
+};
+
+// Values of all tensors are kept for backward; their gradients share memory as soon as they are used up, so that they
+// take about what a run without training takes. Not for several threads at once. The model must outlive the pass; its
+// weights may change between passes.
+class TrainingPass {
+ public:
+  // `shapes`: n c h w, of the inputs that forward() will be given.
+  TrainingPass(const Model &model, const std::map<std::string, std::vector<int64_t>> &shapes, PassOptions options);
+
+  // As Model::run; RunOptions::keep is of no use here, value() has every tensor.
+  void forward(const TensorMap &inputs, const RunOptions &options = {});
+  // A tensor of the last forward(), or what makes an output, by name. Error not_found.
+  BufferView value(const std::string &name) const;
+  // The first tensor, in the order of the graph, of the last forward() that holds a value that is not finite, or "".
+  std::string first_non_finite_value() const;
+  // What the last forward() made of the state, by weight name.
+  const TensorMap &state() const { return state_; }
+
+  // Gradients of sum(tensor * gradient) over the given tensors, all of them in PassOptions::seeded. After forward().
+  void backward(const TensorMap &output_gradients, const RunOptions &options = {});
+  // Of the last backward(): every wanted weight, zeros where nothing leads to it. May be changed in place.
+  TensorMap &weight_gradients() { return weight_gradients_; }
+  // The gradient of an input, in the network's units.
+  BufferView input_gradient(const std::string &input) const;
+
+  const ExecutionPlan &plan() const { return values_plan_; }
+  int64_t arena_bytes() const { return values_plan_.arena_bytes() + adjoints_plan_.arena_bytes(); }
+
+ private:
+  class Call;  // one step of the backward walk
+
+  std::string tensor_of(const std::string &name) const;
+  void find_needed();
+  void make_weight_gradients();
+  void differentiate(const PlannedStep &step);
+  void split(const PlannedStep &step);
+  void walk(size_t index);
+  void touch(int tensor);
+  BufferView adjoint(int tensor) { return adjoints_plan_.view(tensor, adjoints_.get()); }
+  BufferView touched_adjoint(int tensor);
+  bool untouched_root(int tensor) const;
+  int root(int tensor) const;
+  BufferView operand(const PlannedStep &step, const std::string &name) const;
+  bool wants_weight(const std::string &name) const { return !options_.wanted || options_.wanted(name); }
+  float *scratch(size_t elements);
+
+  const Model &model_;
+  PassOptions options_;
+  ExecutionPlan values_plan_, adjoints_plan_;
+  Arena values_, adjoints_;
+  std::vector<char> carries_;  // by tensor: depends on something that is wanted
+  std::vector<char> needed_;   // by step
+  std::vector<char> touched_;  // by tensor, of roots: its adjoint holds values of this walk
+  std::vector<std::vector<float>> scratch_;
+  size_t scratch_used_ = 0;
+  TensorMap state_, weight_gradients_;
+  std::map<std::string, bool> written_;  // by weight: its gradient holds values of this walk
+};
+
+}  // namespace sluice
