@@ -70,6 +70,7 @@ class BackwardWalk {
 
   void differentiate(const PlannedStep &step) {
     const LayerNode &layer = *step.layer;
+    if (!layer.schema().has_gradient()) return;
     const std::string seed = std::string(kGradient) + layer.schema().outputs[0].name;
     std::map<std::string, Stored> made, saved;
     call_layer(layer, layer.kernel("backward"), [&](const std::string &argument, int64_t group) {
