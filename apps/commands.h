@@ -15,5 +15,6 @@ void add_convert_command(CLI::App &program);
 void add_inspect_command(CLI::App &program);
 void add_sketch_command(CLI::App &program);
 void add_depth_command(CLI::App &program);
+void add_train_command(CLI::App &program);
 
 }  // namespace sluice

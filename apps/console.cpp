@@ -19,6 +19,13 @@ static_assert(std::atomic<bool>::is_always_lock_free, "set by a signal handler")
 
 constexpr const char *kClearLine = "\r\x1b[K";
 
+void catch_once(int signal) {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted.store(true); };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second one ends the program at once
+  ::sigaction(signal, &action, nullptr);
+}
+
 }  // namespace
 
 void print_line(const std::string &line) { std::cout << line << '\n'; }
@@ -51,12 +58,8 @@ std::string printable(std::string_view text) {
   return result;
 }
 
-void catch_interrupts() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted.store(true); };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second one ends the program at once
-  ::sigaction(SIGINT, &action, nullptr);
-}
+void catch_interrupts() { catch_once(SIGINT); }
+void catch_terminations() { catch_once(SIGTERM); }
 
 const std::atomic<bool> &interrupt_flag() { return interrupted; }
 

@@ -26,6 +26,8 @@ std::string printable(std::string_view text);
 
 // From now on SIGINT (once) sets the flag instead of ending the program.
 void catch_interrupts();
+// The same for SIGTERM, for commands that have something to save.
+void catch_terminations();
 const std::atomic<bool> &interrupt_flag();
 // Throws Error(interrupted) when the flag is set. Called before anything is written.
 void check_interrupted();

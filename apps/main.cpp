@@ -31,6 +31,7 @@ void add_commands(CLI::App &program) {
   add_inspect_command(program);
   add_sketch_command(program);
   add_depth_command(program);
+  add_train_command(program);
 }
 
 // CLI11 reports help and version as errors of exit code 0.

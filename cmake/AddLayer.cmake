@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# sluice_add_layer(NAME [PACKED] [UPDATED] [MACS formula] [REQUIRES condition...] [SAVED stage...] [STEPS stage...]
+# sluice_add_layer(NAME [PACKED] [UPDATED] [FORWARD_ONLY] [MACS formula] [REQUIRES condition...] [SAVED stage...] [STEPS stage...]
 #                  [TRANSFORMS name:reading...] [PACKED_TRANSFORMS name...])
 #   builds the generator executable of one layer and every kernel that generators/variants.txt lists for it:
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
@@ -8,6 +8,7 @@
 #     sluice_device_kernels    forward for OpenCL, built for tests
 #     sluice_ptx               the PTX text of forward for CUDA, ptx/<kernel>.ptx, built for tests
 #   PACKED: the layer has parameters, so it has a pack kernel. UPDATED: it has state, so it has an update kernel.
+#   FORWARD_ONLY: no port has a gradient, so there is no backward kernel (tools/kernel_table.py checks this).
 #   MACS: multiply-adds of a call, over attributes and axes of ports; without it none are counted.
 #   REQUIRES: conditions on the inputs over the same names, "input.c%factor=0" or, for some nodes, "mode=x:a<b".
 #   SAVED stage@key=value: variants with that value only.
@@ -49,7 +50,7 @@ target_precompile_headers(sluice_generator_support PUBLIC <Halide.h>)
 target_compile_options(sluice_generator_support PUBLIC -O0 -g0)
 
 function(sluice_add_layer NAME)
-  cmake_parse_arguments(ARG "PACKED;UPDATED" "MACS" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS" ${ARGN})
+  cmake_parse_arguments(ARG "PACKED;UPDATED;FORWARD_ONLY" "MACS" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS" ${ARGN})
   if(SLUICE_ONLY_LAYERS AND NOT NAME IN_LIST SLUICE_ONLY_LAYERS)
     return()
   endif()
@@ -86,7 +87,7 @@ function(sluice_add_layer NAME)
   foreach(line IN LISTS lines)
     string(REPLACE " " ";" params "${line}")
     list(POP_FRONT params)
-    _sluice_add_variant(${NAME} "${params}" "${ARG_SAVED}")
+    _sluice_add_variant(${NAME} "${params}" "${ARG_SAVED}" ${ARG_FORWARD_ONLY})
     foreach(transform IN LISTS ARG_TRANSFORMS)
       string(REPLACE ":" ";" readings "${transform}")
       list(POP_FRONT readings name)
@@ -114,7 +115,7 @@ function(sluice_add_layer NAME)
   endforeach()
 endfunction()
 
-function(_sluice_add_variant NAME params all_saved)
+function(_sluice_add_variant NAME params all_saved forward_only)
   set(saved "")
   foreach(item IN LISTS all_saved)
     string(REPLACE "@" ";" item "${item}")
@@ -124,6 +125,11 @@ function(_sluice_add_variant NAME params all_saved)
     endif()
   endforeach()
   _sluice_add_kernel(kernels ${NAME} forward cpu "${params}" "${params}" "${SLUICE_BOTH}")
+  _sluice_add_kernel(device_kernels ${NAME} forward opencl "${params}" "${params}" "${SLUICE_AVX2}-opencl")
+  _sluice_add_ptx(${NAME} "${params}")
+  if(forward_only)
+    return()
+  endif()
   _sluice_add_kernel(training_kernels ${NAME} backward cpu "${params}" "${params}" "${SLUICE_BOTH}")
   foreach(stage IN LISTS saved)
     _sluice_add_kernel(training_kernels ${NAME} saved cpu "${params};stage=${stage}" "${params};stage=${stage}" "${SLUICE_BOTH}")
@@ -133,8 +139,6 @@ function(_sluice_add_variant NAME params all_saved)
     _sluice_add_kernel(test_kernels ${NAME} saved cpu "${params};stage=${stage};element=float64"
                        "${params};stage=${stage};element=float64" "${SLUICE_AVX2}")
   endforeach()
-  _sluice_add_kernel(device_kernels ${NAME} forward opencl "${params}" "${params}" "${SLUICE_AVX2}-opencl")
-  _sluice_add_ptx(${NAME} "${params}")
 endfunction()
 
 function(_sluice_symbol OUT NAME DIRECTION DEVICE KEY)

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "weights_io/error.h"
 
 namespace sluice {
@@ -13,6 +15,12 @@ std::vector<const SchemaPort *> LayerSchema::stored() const {
   for (const SchemaPort &port : parameters) ports.push_back(&port);
   for (const SchemaPort &port : state) ports.push_back(&port);
   return ports;
+}
+
+bool LayerSchema::has_gradient() const {
+  const auto differentiable = [](const SchemaPort &port) { return port.differentiable; };
+  return std::any_of(inputs.begin(), inputs.end(), differentiable) ||
+         std::any_of(parameters.begin(), parameters.end(), differentiable);
 }
 
 const LayerSchema &KernelTable::schema(const std::string &layer) const {

@@ -50,6 +50,7 @@ struct LayerSchema {
   std::vector<std::string> requirements = {};
 
   std::vector<const SchemaPort *> stored() const;  // parameters, then state
+  bool has_gradient() const;                       // some port's; else there is no backward kernel
 };
 
 struct Kernel {

@@ -9,6 +9,7 @@ LIST has a line a kernel: layer|direction|device|symbol|key=value,key=value
 import argparse
 import json
 import pathlib
+import sys
 
 
 def text(value):
@@ -40,6 +41,17 @@ def attributes(items):
         braced([text(a["name"]), "AttributeKind::" + a["kind"], text(a["fallback"]), braced(map(text, a["parts"])),
                 braced(pair(*word) for word in a["words"]), braced(map(text, a["built"]))])
         for a in items)
+
+
+def check_gradients(kernels, schemas):
+    """A layer has backward kernels if and only if a port of it has a gradient."""
+    backward = {layer for layer, direction, *_ in kernels if direction == "backward"}
+    for schema in schemas:
+        has_gradient = any(port["differentiable"] for port in schema["inputs"] + schema["parameters"])
+        if not has_gradient and schema["layer"] in backward:
+            sys.exit(f"layer {schema['layer']}: no port has a gradient; say FORWARD_ONLY in its sluice_add_layer line")
+        if has_gradient and backward and schema["layer"] not in backward:
+            sys.exit(f"layer {schema['layer']}: a port has a gradient; drop FORWARD_ONLY from its sluice_add_layer line")
 
 
 def write(name, kernels, schemas, composites):
@@ -78,6 +90,7 @@ def main():
     for schema in schemas:
         schema["requirements"] = [item.split("|", 1)[1] for item in options.requirements if item.startswith(schema["layer"] + "|")]
         schema["macs"] = macs.get(schema["layer"], "")
+    check_gradients(kernels, schemas)
     options.output.write_text(write(options.name, kernels, schemas, options.composites))
 
 

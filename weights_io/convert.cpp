@@ -87,6 +87,25 @@ void write_weights(const std::filesystem::path &output, const Archive &archive) 
   write_safetensors(output, archive, {.checksums = true});
 }
 
+namespace {
+
+std::string digest_text(SHA2_CTX &context) {
+  uint8_t digest[SHA256_DIGEST_LENGTH];
+  ::SHA256Final(digest, &context);
+  std::string text;
+  for (const uint8_t byte : digest) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+}  // namespace
+
+std::string sha256_of(std::span<const std::byte> bytes) {
+  SHA2_CTX context;
+  ::SHA256Init(&context);
+  ::SHA256Update(&context, reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size());
+  return digest_text(context);
+}
+
 std::string sha256_of_file(const std::filesystem::path &path) {
   InputFile file(path);
   std::vector<std::byte> block(std::size_t{1} << 16);
@@ -95,11 +114,7 @@ std::string sha256_of_file(const std::filesystem::path &path) {
   while (const std::size_t got = file.read_some(block)) {
     ::SHA256Update(&context, reinterpret_cast<const uint8_t *>(block.data()), got);
   }
-  uint8_t digest[SHA256_DIGEST_LENGTH];
-  ::SHA256Final(digest, &context);
-  std::string text;
-  for (const uint8_t byte : digest) text += fmt::format("{:02x}", byte);
-  return text;
+  return digest_text(context);
 }
 
 }  // namespace sluice

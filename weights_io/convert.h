@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 
 #include "weights_io/names/names.h"
@@ -41,5 +42,6 @@ void write_weights(const std::filesystem::path &output, const Archive &archive);
 
 // 64 lower-case hexadecimal digits.
 std::string sha256_of_file(const std::filesystem::path &path);
+std::string sha256_of(std::span<const std::byte> bytes);
 
 }  // namespace sluice

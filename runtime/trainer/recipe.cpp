@@ -203,7 +203,7 @@ class RecipeParser {
     const bool setting = word == "optimizer" || word == "learning_rate" || word == "clip";
     if (setting && !step_seen_.insert(word).second) fail(fmt::format("'{}' twice", word));
     if (word == "optimizer") return optimizer(tokens, step);
-    if (word == "learning_rate") return learning_rate(text, step);
+    if (word == "learning_rate") return learning_rate(tokens, step);
     if (word == "clip") {
       RecipeValues values(tokens, 1, recipe_.parameters, position_);
       step.clip_norm = values.real("norm", 1, 1e-12, 1e12);
@@ -221,11 +221,17 @@ class RecipeParser {
       step.optimizer.attributes[key] = graph_value(text, &recipe_.parameters, position_);
   }
 
-  void learning_rate(const std::string &text, RecipeStep &step) {
-    const size_t blank = text.find_first_of(" \t");
-    const size_t first = blank == std::string::npos ? blank : text.find_first_not_of(" \t", blank);
-    if (first == std::string::npos) fail("a rate is missing after 'learning_rate'");
-    step.learning_rate = text.substr(first);
+  // The text with its values evaluated: `cosine 1e-3 steps=1000` of `cosine rate steps=steps`.
+  void learning_rate(const Tokens &tokens, RecipeStep &step) {
+    if (tokens.size() < 2) fail("a rate is missing after 'learning_rate'");
+    for (size_t i = 1; i < tokens.size(); i++) {
+      const size_t equals = tokens[i].find('=');
+      const size_t begin = equals == std::string::npos ? 0 : equals + 1;
+      std::string token = tokens[i].substr(0, begin);
+      for (const std::string &item : split_at(tokens[i].substr(begin), ','))
+        token += (token.size() > begin ? "," : "") + graph_value(item, &recipe_.parameters, position_);
+      step.learning_rate += (i == 1 ? "" : " ") + token;
+    }
     try {
       LearningRate::parse(step.learning_rate);
     } catch (const Error &error) {

@@ -289,6 +289,7 @@ void TrainingPass::split(const PlannedStep &step) {
 void TrainingPass::walk(size_t index) {
   const PlannedStep &step = values_plan_.steps()[index];
   if (needed_[index] == 0) return;
+  if (step.layer != nullptr && !step.layer->schema().has_gradient()) return;
   if (step.layer != nullptr) return Call(*this, step).run();
   if (step.node->op == "concat") return split(step);
   if (step.node->op == "reshape") add_reshaped(touched_adjoint(step.outputs[0]), touched_adjoint(step.inputs[0]));

@@ -64,8 +64,8 @@ class Problem {
 
 Array<double> to_array(const StoredTensor &tensor);
 
-// What the float32 kernel makes of the problem, as the program runs it.
-Array<double> run_kernel(const Problem &problem, const std::string &output = "output");
+// What the float32 kernel makes of the problem, as the program runs it: the first output, or the one of this name.
+Array<double> run_kernel(const Problem &problem, const std::string &output = "");
 // Every output.
 std::map<std::string, Array<double>> run_kernels(const Problem &problem);
 

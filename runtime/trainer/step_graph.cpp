@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/trainer/step_graph.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "runtime/graph_node.h"
+#include "runtime/graph_statements.h"
+#include "runtime/graph_text.h"
+#include "runtime/trainer/recipe_values.h"
+#include "weights_io/text.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kMaxNodes = 100'000;
+const std::string kImage = "image", kMask = "mask";  // what batches hold
+constexpr double kLargestWeight = 1e12;
+
+GraphInput data_input(const std::string &name) {
+  GraphInput input;
+  input.name = name;
+  input.shape = {{"n", 0}, {"", name == kImage ? 3 : 1}, {"h", 0}, {"w", 0}};
+  return input;
+}
+
+class StepComposer {
+ public:
+  StepComposer(const Recipe &recipe, const RecipeStep &step, const std::map<std::string, Graph> &networks)
+      : recipe_(recipe), step_(step), networks_(networks) {
+    result_.graph.file = position_.file = recipe.file;
+    result_.graph.model = recipe.name + "." + step.name;
+  }
+
+  StepGraph compose(const std::map<std::string, std::string> &composites) {
+    for_each_statement(step_.body, position_, {"train", &recipe_.parameters, &composites},
+                       [this](const GraphStatement &statement) { run(statement); });
+    position_ = {recipe_.file, step_.line, "step " + in_quotes(step_.name), ""};
+    if (result_.objectives.empty()) position_.fail("there is no 'minimise'");
+    for (const std::string &name : step_.trains) {
+      if (!called_.contains(name)) position_.fail(fmt::format("it trains {}, which it does not call", in_quotes(name)));
+    }
+    result_.networks.assign(called_.begin(), called_.end());
+    for (const GraphInput &input : result_.graph.inputs) {
+      if (input.name == kImage) result_.image_order = input.order;
+    }
+    return std::move(result_);
+  }
+
+ private:
+  using Tokens = std::vector<std::string>;
+
+  void run(const GraphStatement &statement) {
+    const Tokens &tokens = statement.tokens;
+    if (tokens[0] == "call") return call(tokens);
+    if (tokens[0] == "minimise") return minimise(tokens);
+    static const std::string reserved[] = {"model", "param", "input", "output", "loss"};
+    if (std::find(std::begin(reserved), std::end(reserved), tokens[0]) != std::end(reserved))
+      position_.fail(fmt::format("a step has no '{}' lines", tokens[0]));
+    Node node = read_node(tokens, statement.parameters, position_);
+    check_structural(node, position_);
+    for (std::string &input : node.inputs) input = read(input);
+    if (!names_.insert(node.name).second) position_.fail("a node of this name is already there");
+    for (const std::string &output : node.outputs) define(output, output);
+    add(std::move(node));
+  }
+
+  void minimise(const Tokens &tokens) {
+    Objective objective;
+    const std::string name = take_name(tokens, "minimise", position_);
+    RecipeValues values(tokens, 2, recipe_.parameters, position_);
+    objective.weight = values.real("weight", 1, -kLargestWeight, kLargestWeight);
+    values.finish();
+    objective.tensor = read(name);
+    for (const Objective &other : result_.objectives) {
+      if (other.tensor == objective.tensor) position_.fail("already minimised");
+    }
+    result_.graph.outputs.push_back({objective.tensor, objective.tensor, {}, 1, 0, "", position_.line});
+    result_.objectives.push_back(std::move(objective));
+  }
+
+  // ---- a network's nodes under names of their own
+
+  void call(const Tokens &tokens) {
+    const std::string network = take_name(tokens, "call", position_);
+    const auto found = networks_.find(network);
+    if (found == networks_.end()) {
+      Tokens known;
+      for (const auto &[name, graph] : networks_) known.push_back(name);
+      position_.fail(fmt::format("there is no such network{}", suggestion(network, known)));
+    }
+    const bool bound = tokens.size() > 3 && tokens[2] == "from";
+    RecipeValues values(tokens, bound ? 4 : 2, recipe_.parameters, position_);
+    const std::string name = values.text("as", network);
+    values.finish();
+    if (!is_graph_name(name)) position_.fail("bad name " + in_quotes(name));
+    if (!names_.insert(name).second)
+      position_.fail(fmt::format("{} is already there; give the call another name, as=NAME", in_quotes(name)));
+    called_.insert(network);
+    const Graph &graph = found->second;
+    result_.graph.multiple = std::lcm(result_.graph.multiple, graph.multiple);
+    std::map<std::string, std::string> own = bind_inputs(graph, name, bound ? split_at(tokens[3], ',') : Tokens());
+    for (const Node &node : graph.nodes) add_renamed(node, network, name, own);
+    for (const GraphOutput &output : graph.outputs) {
+      const std::string alias = name + "." + output.name;
+      if (!tensors_.contains(alias)) define(alias, own.at(output.from));
+    }
+  }
+
+  // The network's name of an input -> the tensor it reads here.
+  std::map<std::string, std::string> bind_inputs(const Graph &graph, const std::string &name, const Tokens &given) {
+    std::map<std::string, std::string> own;
+    Tokens wanted;
+    size_t next = 0;
+    for (const GraphInput &input : graph.inputs) {
+      if (input.value) {  // a constant: each call makes it
+        GraphInput constant = input;
+        constant.name = own[input.name] = name + "." + input.name;
+        define(constant.name, constant.name);
+        result_.graph.inputs.push_back(std::move(constant));
+        continue;
+      }
+      wanted.push_back(input.name);
+      const std::string source = given.empty() ? input.name : next < given.size() ? given[next++] : "";
+      if (!source.empty()) own[input.name] = read(source, &input);
+    }
+    if (!given.empty() && given.size() != wanted.size()) {
+      position_.fail(fmt::format("model {} reads {}, got {} tensors", graph.model, fmt::join(wanted, ","), given.size()));
+    }
+    return own;
+  }
+
+  void add_renamed(const Node &node, const std::string &network, const std::string &name,
+                   std::map<std::string, std::string> &own) {
+    Node renamed = node;
+    renamed.name = name + "." + node.name;
+    for (std::string &input : renamed.inputs) input = own.at(input);
+    for (std::string &output : renamed.outputs) {
+      own[output] = name + "." + output;
+      output = own[output];
+      define(output, output);
+    }
+    renamed.weights = network + "." + node.weights;
+    if (!node.norm_weights.empty()) renamed.norm_weights = network + "." + node.norm_weights;
+    names_.insert(renamed.name);
+    add(std::move(renamed));
+  }
+
+  // ---- tensors
+
+  void add(Node node) {
+    if (result_.graph.nodes.size() == kMaxNodes) position_.fail(fmt::format("more than {} nodes", kMaxNodes));
+    result_.graph.nodes.push_back(std::move(node));
+  }
+
+  void define(const std::string &visible, const std::string &tensor) {
+    if (visible == kImage || visible == kMask) position_.fail(in_quotes(visible) + " is a tensor of the data");
+    if (!tensors_.emplace(visible, tensor).second) position_.fail(fmt::format("tensor {} is already made", in_quotes(visible)));
+  }
+
+  // The tensor behind a name. One of the data is an input of the graph, in the units that its first reader states.
+  std::string read(const std::string &name, const GraphInput *reader = nullptr) {
+    const auto found = tensors_.find(name);
+    if (found != tensors_.end()) return found->second;
+    if (name != kImage && name != kMask) {
+      Tokens known = {kImage, kMask};
+      for (const auto &[tensor, unused] : tensors_) known.push_back(tensor);
+      position_.fail(fmt::format("no line above makes tensor {}{}", in_quotes(name), suggestion(name, known)));
+    }
+    GraphInput input = data_input(name);
+    if (reader != nullptr) {
+      const auto &channels = reader->shape.size() == 4 ? reader->shape[1] : Dimension{"", -1};
+      if (channels.symbol.empty() && channels.extent != input.shape[1].extent)
+        position_.fail(fmt::format("{} has {} channels, not what input {} takes", in_quotes(name),
+                                   input.shape[1].extent, in_quotes(reader->name)));
+      input.scale = reader->scale, input.offset = reader->offset, input.order = reader->order;
+    }
+    auto &inputs = result_.graph.inputs;
+    const auto known = std::find_if(inputs.begin(), inputs.end(), [&](const auto &one) { return one.name == name; });
+    if (known == inputs.end()) {
+      inputs.push_back(std::move(input));
+    } else if (reader != nullptr &&
+               (known->scale != input.scale || known->offset != input.offset || known->order != input.order)) {
+      position_.fail(fmt::format("{} was read above in other units (scale={} offset={} order={}) than input {} has",
+                                 in_quotes(name), known->scale, known->offset, known->order, in_quotes(reader->name)));
+    }
+    return name;
+  }
+
+  const Recipe &recipe_;
+  const RecipeStep &step_;
+  const std::map<std::string, Graph> &networks_;
+  GraphPosition position_;
+  StepGraph result_;
+  std::set<std::string> names_, called_;        // of nodes and calls; of networks
+  std::map<std::string, std::string> tensors_;  // what a line may read -> the graph's tensor
+};
+
+}  // namespace
+
+StepGraph compose_step(const Recipe &recipe, const RecipeStep &step, const std::map<std::string, Graph> &networks,
+                       const std::map<std::string, std::string> &composites) {
+  return StepComposer(recipe, step, networks).compose(composites);
+}
+
+}  // namespace sluice

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph of a recipe's step: its networks, called on the data and on each other, and the losses between them, as one
+// graph that any model can be made of.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/graph.h"
+#include "runtime/trainer/recipe.h"
+
+namespace sluice {
+
+// sum of weight * tensor is what the step makes small; each tensor is one number.
+struct Objective {
+  std::string tensor;
+  double weight = 1;
+};
+
+struct StepGraph {
+  Graph graph;
+  std::vector<Objective> objectives;
+  std::vector<std::string> networks;  // that are called
+  std::string image_order;            // "bgr" or "rgb": of the pictures that its input wants
+};
+
+// In the step's lines
+//   call NETWORK [from a,b] [as=NAME]    the network's nodes, its inputs in their order bound to these tensors (by
+//                                        default to those of their own names). Its tensors, nodes and outputs are then
+//                                        NAME.x (NETWORK.x); its weights NETWORK.x, however often it is called
+//   minimise TENSOR [weight=1]
+//   everything else                      nodes, as in a graph file
+// and the tensors of the data are `image` and `mask`, in the units of the first network that is called on them.
+// `networks`: by name, read for training. Error bad_file with file and line.
+StepGraph compose_step(const Recipe &recipe, const RecipeStep &step, const std::map<std::string, Graph> &networks,
+                       const std::map<std::string, std::string> &composites);
+
+}  // namespace sluice

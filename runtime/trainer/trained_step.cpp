@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/trainer/trained_step.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "weights_io/error.h"
+
+namespace sluice {
+namespace {
+
+class Timer {
+ public:
+  explicit Timer(double &seconds) : seconds_(seconds) {}
+  ~Timer() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  Timer(const Timer &) = delete;
+  Timer &operator=(const Timer &) = delete;
+
+ private:
+  double &seconds_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+bool belongs_to(const std::string &weight, const std::vector<std::string> &networks) {
+  return std::find(networks.begin(), networks.end(), weight.substr(0, weight.find('.'))) != networks.end();
+}
+
+std::vector<std::string> names_of(const TensorMap &tensors, const std::vector<std::string> &networks) {
+  std::vector<std::string> names;
+  for (const auto &[name, tensor] : tensors) {
+    if (belongs_to(name, networks)) names.push_back(name);
+  }
+  return names;
+}
+
+std::map<std::string, std::vector<int64_t>> shapes_of(const Graph &graph, const RecipeData &data) {
+  std::map<std::string, std::vector<int64_t>> shapes;
+  const int64_t masks = data.mask_per_sample ? data.batch : 1;
+  for (const GraphInput &input : graph.inputs) {
+    if (input.name == "image") shapes[input.name] = {data.batch, 3, data.height, data.width};
+    if (input.name == "mask") shapes[input.name] = {masks, 1, data.height, data.width};
+  }
+  return shapes;
+}
+
+}  // namespace
+
+TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const StepGraph &graph, TrainingState &state)
+    : step_(step),
+      objectives_(graph.objectives),
+      image_order_(graph.image_order),
+      trained_(names_of(state.parameters, step.trains)),
+      learning_rate_(LearningRate::parse(step.learning_rate)) {
+  TensorMap initial;
+  for (const TensorMap *part : {&state.parameters, &state.state}) {
+    for (const std::string &name : names_of(*part, graph.networks)) initial[name] = part->at(name);
+  }
+  for (const auto &[name, tensor] : initial) weights_.push_back(name);
+  LoadOptions load;
+  load.mode = "train";
+  model_ = std::make_unique<Model>(graph.graph, std::move(initial), load);
+  const auto shapes = shapes_of(graph.graph, recipe.data);
+  for (const auto &[name, shape] : shapes) inputs_.push_back(name);
+  PassOptions options;
+  for (const Objective &objective : objectives_) options.seeded.push_back(objective.tensor);
+  options.wanted = [this](const std::string &name) {
+    return std::binary_search(trained_.begin(), trained_.end(), name);
+  };
+  pass_ = std::make_unique<TrainingPass>(*model_, shapes, std::move(options));
+  for (const Objective &objective : objectives_) {
+    if (pass_->value(objective.tensor).elements() != 1) {
+      throw Error(ErrorCode::bad_file, fmt::format("{}:{}: step '{}' minimises '{}', which is not one number", recipe.file,
+                                                   step.line, step.name, objective.tensor));
+    }
+    StoredTensor &seed = seeds_[objective.tensor] = StoredTensor::of_f32({1});
+    seed.f32()[0] = static_cast<float>(objective.weight);
+  }
+  BorrowedTensors trained(state.parameters, trained_);
+  optimizer_ = std::make_unique<Optimizer>(step.optimizer, trained.tensors);
+  const auto before = state.optimizers.find(step.name);
+  if (before != state.optimizers.end()) optimizer_->restore(before->second.tensors, before->second.steps);
+}
+
+void TrainedStep::load(TrainingState &state, TensorMap &parameters, StepTimes &times) {
+  const Timer timer(times.pack_s);
+  for (TensorMap *part : {&parameters, &state.state}) {
+    const BorrowedTensors own(*part, weights_);
+    model_->replace_weights(own.tensors);
+  }
+}
+
+void TrainedStep::forward(const TensorMap &batch, StepResult &result) {
+  const Timer timer(result.times.forward_s);
+  TensorMap inputs;
+  for (const std::string &name : inputs_) inputs[name] = batch.at(name);
+  pass_->forward(inputs);
+  for (const Objective &objective : objectives_) {
+    const double value = *static_cast<const float *>(pass_->value(objective.tensor).data);
+    result.losses[objective.tensor] = value;
+    result.total += objective.weight * value;
+  }
+  if (std::isfinite(result.total)) return;
+  const std::string first = pass_->first_non_finite_value();
+  result.not_finite = fmt::format("tensor '{}'", first.empty() ? "the sum of the losses" : first);
+}
+
+bool TrainedStep::backward(StepResult &result) {
+  const Timer timer(result.times.backward_s);
+  pass_->backward(seeds_);
+  const double most = step_.clip_norm > 0 ? step_.clip_norm : std::numeric_limits<double>::max();
+  result.gradient_norm = clip_gradients(pass_->weight_gradients(), most);
+  if (std::isfinite(result.gradient_norm)) return true;
+  result.not_finite = fmt::format("the gradient of '{}'", first_non_finite(pass_->weight_gradients()));
+  return false;
+}
+
+void TrainedStep::update(TrainingState &state, StepResult &result) {
+  const Timer timer(result.times.update_s);
+  result.learning_rate = learning_rate_.at(state.step);
+  BorrowedTensors trained(state.parameters, trained_);
+  optimizer_->step(trained.tensors, pass_->weight_gradients(), result.learning_rate);
+  std::string bad = first_non_finite(trained.tensors);
+  if (bad.empty()) bad = first_non_finite(optimizer_->state());
+  if (bad.empty()) bad = first_non_finite(pass_->state());
+  if (!bad.empty()) {
+    throw Error(ErrorCode::input_failed,
+                fmt::format("step {} ({}): '{}' is no longer finite after the update at a learning rate of {}; the "
+                            "checkpoints from before are as they were",
+                            state.step + 1, step_.name, bad, result.learning_rate));
+  }
+  for (const auto &[name, tensor] : pass_->state()) state.state.at(name) = tensor;
+}
+
+StepResult TrainedStep::run(const TensorMap &batch, TrainingState &state) {
+  StepResult result;
+  load(state, state.parameters, result.times);
+  forward(batch, result);
+  if (result.not_finite.empty() && backward(result)) update(state, result);
+  return result;
+}
+
+StepResult TrainedStep::evaluate(const TensorMap &batch, TrainingState &state, TensorMap &parameters) {
+  StepResult result;
+  load(state, parameters, result.times);
+  forward(batch, result);
+  return result;
+}
+
+}  // namespace sluice

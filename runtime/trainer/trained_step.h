@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// One step of a recipe at work: forward, backward and the update of what it trains.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/model.h"
+#include "runtime/trainer/recipe.h"
+#include "runtime/trainer/step_graph.h"
+#include "runtime/trainer/training_state.h"
+#include "runtime/training/learning_rate.h"
+#include "runtime/training/optimizer.h"
+#include "runtime/training/training_pass.h"
+
+namespace sluice {
+
+struct StepTimes {
+  double pack_s = 0, forward_s = 0, backward_s = 0, update_s = 0;
+};
+
+struct StepResult {
+  std::map<std::string, double> losses;  // by tensor of the objectives
+  double total = 0;                      // their weighted sum
+  double gradient_norm = 0;              // before it was clipped
+  double learning_rate = 0;
+  std::string not_finite;  // empty, or what was not: then nothing has changed
+  StepTimes times;
+};
+
+class TrainedStep {
+ public:
+  // Takes its optimiser's state from `state`, or puts the zeros it begins with there.
+  TrainedStep(const Recipe &recipe, const RecipeStep &step, const StepGraph &graph, TrainingState &state);
+
+  const std::string &name() const { return step_.name; }
+  const std::vector<Objective> &objectives() const { return objectives_; }
+  const std::string &image_order() const { return image_order_; }
+  const std::vector<std::string> &trained() const { return trained_; }  // weights, sorted
+  int64_t arena_bytes() const { return pass_->arena_bytes(); }
+  int64_t packed_bytes() const { return model_->packed_bytes(); }
+
+  // Update number state.step. Changes state.parameters and state.state. Error input_failed where an update made a
+  // weight that is not finite: the state is of no use then.
+  StepResult run(const TensorMap &batch, TrainingState &state);
+  // The objectives of a batch with these parameters in place of state.parameters; changes nothing in the state.
+  StepResult evaluate(const TensorMap &batch, TrainingState &state, TensorMap &parameters);
+  OptimizerState optimizer_state() const { return {optimizer_->state(), optimizer_->steps()}; }
+
+ private:
+  void load(TrainingState &state, TensorMap &parameters, StepTimes &times);
+  void forward(const TensorMap &batch, StepResult &result);
+  bool backward(StepResult &result);
+  void update(TrainingState &state, StepResult &result);
+
+  const RecipeStep &step_;
+  std::vector<Objective> objectives_;
+  std::string image_order_;
+  std::vector<std::string> inputs_;             // data that the graph reads
+  std::vector<std::string> weights_, trained_;  // names, all that the graph has; those that it trains
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<TrainingPass> pass_;
+  std::unique_ptr<Optimizer> optimizer_;
+  LearningRate learning_rate_;
+  TensorMap seeds_;  // gradients of the objectives
+};
+
+}  // namespace sluice

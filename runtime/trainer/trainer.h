@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// A training from a recipe to weights: rounds of steps, checkpoints, logs, samples; stopped and resumed at any time
+// with the same bits as one that ran through.
+#pragma once
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/trainer/batch_loader.h"
+#include "runtime/trainer/batches.h"
+#include "runtime/trainer/checkpoint_folder.h"
+#include "runtime/trainer/recipe.h"
+#include "runtime/trainer/trained_step.h"
+#include "runtime/trainer/training_log.h"
+#include "runtime/trainer/training_state.h"
+
+namespace sluice {
+
+struct TrainOptions {
+  std::filesystem::path data;  // not read where the recipe computes its pictures
+  std::filesystem::path out;   // a folder, made if need be
+  std::string resume;          // empty: begin; "latest": the newest checkpoint of `out`; else a checkpoint file
+  bool changed_recipe = false;  // resume although the recipe is not the one that the checkpoint was made with
+  std::optional<int64_t> steps;  // in place of the recipe's
+  std::optional<uint64_t> seed;
+  // The graph file of a network. Default: the name is a file.
+  std::function<std::filesystem::path(const std::string &graph)> find_graph;
+};
+
+// Numbers of the rounds since the last report.
+struct TrainReport {
+  int64_t step = 0, steps = 0;
+  std::vector<std::pair<std::string, double>> losses;  // means
+  double loss = 0;                                     // mean of the steps' weighted sums
+  double images_per_s = 0, data_wait = 0;              // wait: part of the time
+  double seconds_left = 0;
+  StepTimes times;  // of one round
+};
+
+struct TrainEvents {
+  std::function<void(const std::string &)> message;      // something to know: one line
+  std::function<void(const TrainReport &)> report;       // every RecipeLog::every rounds
+  std::function<void(int64_t step, TensorMap &)> batch;  // before a batch is used; may change it
+  std::function<void(const std::filesystem::path &)> saved;
+};
+
+class Trainer {
+ public:
+  // Reads graphs and data, and the checkpoint where it resumes. Errors name file and line.
+  Trainer(Recipe recipe, TrainOptions options, TrainEvents events = {});
+  ~Trainer();
+
+  // Until the last step, or until `stop` is set: then it saves a checkpoint and throws Error interrupted. Writes
+  // <out>/<network>.safetensors of every network that is trained, with each checkpoint: averaged weights where the
+  // recipe has an average.
+  void run(const std::atomic<bool> &stop);
+
+  const TrainingState &state() const { return state_; }
+  int64_t steps() const { return steps_; }
+  std::string summary() const;  // one line: sizes, seed, memory
+
+ private:
+  struct Sums;  // of the rounds since the last report
+
+  void begin();
+  void resume();
+  void check_fit(const TrainingState &found, const std::string &file) const;
+  void make_steps();
+  bool round(Sums &sums);
+  void report(Sums &sums);
+  void save();
+  Archive weights_archive(const std::string &network);
+  std::set<std::string> trained_networks() const;
+  void validate();
+  void sample();
+  TensorMap network_weights(const std::string &network);
+  void tell(const std::string &message) const;
+  bool due(int64_t every) const { return every > 0 && (state_.step % every == 0 || state_.step == steps_); }
+
+  Recipe recipe_;
+  TrainOptions options_;
+  TrainEvents events_;
+  int64_t steps_ = 0;
+  TrainingState state_;
+  CheckpointFolder checkpoints_;
+  std::map<std::string, Graph> networks_;
+  std::vector<std::unique_ptr<TrainedStep>> trained_;
+  std::unique_ptr<BatchSource> source_;
+  std::unique_ptr<BatchLoader> loader_;
+  std::unique_ptr<TrainingLog> log_;
+  std::unique_ptr<Model> shown_;  // the network of the samples
+};
+
+// Two steps of it with everything that a long run does, the checkpoint read back and compared, in a folder below
+// options.out that is removed. Errors are those that a long run would meet.
+void try_training(Recipe recipe, TrainOptions options, const TrainEvents &events, const std::atomic<bool> &stop);
+
+}  // namespace sluice
