@@ -99,6 +99,7 @@ std::shared_ptr<const Model> load_model(const ModelOptions &options, MissingWeig
   load.device = options.device;
   load.mode = options.mode;
   load.algorithm = options.algorithm;
+  load.purpose = options.purpose;
   return Model::load(find_graph(options.model), find_weights(options, missing), load);
 }
 

@@ -34,6 +34,7 @@ struct ModelOptions {
   std::string device = "cpu";
   std::string mode = "eval";  // or "train"
   std::string algorithm = "fastest";
+  std::string purpose = "inference";
   int threads = 0;
   std::vector<std::string> settings;
 };

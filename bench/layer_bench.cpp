@@ -3,83 +3,27 @@
 // and in bytes moved per second.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <fstream>
-#include <memory>
-#include <sstream>
 
 #include "bench/fma_peak.h"
+#include "bench/layer_rows.h"
 #include "bench/measurement.h"
 #include "bench/network.h"
 #include "bench/options.h"
 #include "bench/work.h"
-#include "runtime/graph_file.h"
-#include "weights_io/error.h"
 
 namespace sluice::bench {
 namespace {
 
-constexpr uint32_t kSeed = 1;
 constexpr int kWarmUps = 2;
 
-struct Row {
-  std::string name, op, attributes;
-  std::vector<std::vector<int64_t>> inputs;  // n c h w, or whatever rank the port has
-};
-
-std::vector<int64_t> parse_shape(const std::string &text) {
-  std::vector<int64_t> shape;
-  std::istringstream stream(text);
-  for (std::string item; std::getline(stream, item, ',');) shape.push_back(std::stoll(item));
-  return shape;
-}
-
-std::vector<Row> read_rows(const std::string &file) {
-  std::ifstream stream(file);
-  if (!stream) throw Error(ErrorCode::not_found, fmt::format("{}: can't be opened", file));
-  std::vector<Row> rows;
-  for (std::string line; std::getline(stream, line);) {
-    std::istringstream words(line.substr(0, line.find('#')));
-    Row row;
-    std::string inputs;
-    if (!(words >> row.name)) continue;
-    if (!(words >> inputs >> row.op))
-      throw Error(ErrorCode::bad_file, fmt::format("{}: row {} is cut short", file, row.name));
-    std::istringstream ports(inputs);
-    for (std::string port; std::getline(ports, port, ';');) row.inputs.push_back(parse_shape(port));
-    std::getline(words, row.attributes);
-    rows.push_back(row);
-  }
-  return rows;
-}
-
-std::unique_ptr<Network> make_network(const Row &row) {
-  const LayerSchema &schema = KernelTable::linked().schema(row.op);
-  if (schema.inputs.size() < row.inputs.size()) {
-    throw Error(ErrorCode::bad_file, fmt::format("row {}: {} has {} inputs", row.name, row.op, schema.inputs.size()));
-  }
-  std::string text = "model bench\n", from, to;
-  Shapes shapes;
-  for (size_t i = 0; i < row.inputs.size(); i++) {
-    const auto &[name, shape] = *shapes.emplace(schema.inputs[i].name, row.inputs[i]).first;
-    text += fmt::format("input {} [{}]\n", name, fmt::join(shape, " "));
-    from += (from.empty() ? "" : ",") + name;
-  }
-  for (const SchemaPort &port : schema.outputs) to += (to.empty() ? "" : ",") + port.name;
-  text +=
-      fmt::format("{} node from {} to {} {}\noutput {}\n", row.op, from, to, row.attributes, schema.outputs[0].name);
-  const Graph graph = parse_graph(text, row.name);
-  return std::make_unique<Network>(graph, random_weights(graph, shapes, kSeed), random_inputs(graph, shapes, kSeed));
-}
-
-void measure_row(benchmark::State &state, const Row &row, const Options &options) {
-  const auto network = make_network(row);
-  const Work work = WorkFormulas(options.work).of(network->plan());
-  for (int i = 0; i < kWarmUps; i++) network->run();
+void measure_row(benchmark::State &state, const LayerRow &row, const Options &options) {
+  const LayerNetwork layer = make_layer(row);
+  const Network network(layer.graph, layer.weights, layer.inputs);
+  const Work work = WorkFormulas(options.work).of(network.plan());
+  for (int i = 0; i < kWarmUps; i++) network.run();
   Measurement measurement(options.threads);
   for ([[maybe_unused]] auto unused : state) {
-    state.SetIterationTime(measurement.take([&] { network->run(); }));
+    state.SetIterationTime(measurement.take([&] { network.run(); }));
   }
   state.counters["best_ms"] = measurement.best_seconds() * 1e3;
   state.counters["median_ms"] = measurement.median_seconds() * 1e3;
@@ -87,7 +31,7 @@ void measure_row(benchmark::State &state, const Row &row, const Options &options
   state.counters["peak_GFLOP/s"] = measurement.median_peak();
   state.counters["peak_share_%"] = 100 * measurement.median_share(work.reduced_gflop);
   // Layers without many multiply-adds are as fast as memory: compare with the copy that is printed above.
-  state.counters["GB/s"] = 1e-9 * static_cast<double>(network->moved_bytes()) / measurement.median_seconds();
+  state.counters["GB/s"] = 1e-9 * static_cast<double>(network.moved_bytes()) / measurement.median_seconds();
   state.counters["threads"] = options.threads;
 }
 
@@ -97,7 +41,7 @@ void run_all(const Options &options, const std::string &shapes) {
   const double copied = copy_gigabytes(options.threads, kCopyBytes, kCopySeconds);
   describe_machine(options);
   benchmark::AddCustomContext("copy, GB/s", fmt::format("{:.1f}", copied));
-  for (const Row &row : read_rows(shapes)) {
+  for (const LayerRow &row : read_rows(shapes)) {
     benchmark::RegisterBenchmark(row.name.c_str(),
                                  [row, options](benchmark::State &state) { measure_row(state, row, options); })
         ->UseManualTime()

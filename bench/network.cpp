@@ -49,15 +49,17 @@ TensorMap random_weights(const Graph &graph, const Shapes &shapes, uint32_t seed
     if (step.layer == nullptr) continue;
     for (const SchemaPort *port : step.layer->stored()) {
       const Extents extents = step.layer->parameter_extents(*port, plan.inputs_of(*step.layer)).value();
-      const std::vector<int64_t> shape(extents.rbegin(), extents.rend());
+      std::vector<int64_t> shape(extents.rbegin(), extents.rend());
+      const std::vector<std::string> names = weight_parts(step.layer->weight_name(*port));
+      shape[0] /= static_cast<int64_t>(names.size());
       if (port->name.ends_with("_var")) {
-        weights[step.layer->weight_name(*port)] = uniform(shape, 0.5, 1.5, random);
+        weights[names[0]] = uniform(shape, 0.5, 1.5, random);
         continue;
       }
       double fan_in = 1;
       for (size_t d = 1; d < shape.size(); d++) fan_in *= static_cast<double>(shape[d]);
       const double reach = shape.size() > 1 ? std::sqrt(3 * kGain / fan_in) : kLargestBias;
-      weights[step.layer->weight_name(*port)] = uniform(shape, -reach, reach, random);
+      for (const std::string &name : names) weights[name] = uniform(shape, -reach, reach, random);
     }
   }
   return weights;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # sluice_add_layer(NAME [PACKED] [UPDATED] [FORWARD_ONLY] [MACS formula] [REQUIRES condition...] [SAVED stage...] [STEPS stage...]
-#                  [TRANSFORMS name:reading...] [PACKED_TRANSFORMS name...])
+#                  [TRANSFORMS name:value...] [PACKED_TRANSFORMS name...] [LINEAR key=value])
 #   builds the generator executable of one layer and every kernel that generators/variants.txt lists for it:
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
 #     sluice_training_kernels  backward, and the SAVED stages that backward takes as inputs
@@ -12,7 +12,8 @@
 #   MACS: multiply-adds of a call, over attributes and axes of ports; without it none are counted.
 #   REQUIRES: conditions on the inputs over the same names, "input.c%factor=0" or, for some nodes, "mode=x:a<b".
 #   SAVED stage@key=value: variants with that value only.
-#   TRANSFORMS: forward kernels for the CPU with transform=<name>, beside those of these readings.
+#   TRANSFORMS: forward kernels for the CPU with transform=<name>, beside those of variants with these values.
+#   LINEAR: variants with that value have a backward kernel of their linear part as well.
 #   PACKED_TRANSFORMS: those with a pack kernel of their own.
 # Ops made of others are generators/<op>.graph; their text is part of the tables.
 # sluice_finish_layers() turns the collected kernels into those libraries, each with its table of kernels.
@@ -50,7 +51,7 @@ target_precompile_headers(sluice_generator_support PUBLIC <Halide.h>)
 target_compile_options(sluice_generator_support PUBLIC -O0 -g0)
 
 function(sluice_add_layer NAME)
-  cmake_parse_arguments(ARG "PACKED;UPDATED;FORWARD_ONLY" "MACS" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS" ${ARGN})
+  cmake_parse_arguments(ARG "PACKED;UPDATED;FORWARD_ONLY" "MACS;LINEAR" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS" ${ARGN})
   if(SLUICE_ONLY_LAYERS AND NOT NAME IN_LIST SLUICE_ONLY_LAYERS)
     return()
   endif()
@@ -88,11 +89,15 @@ function(sluice_add_layer NAME)
     string(REPLACE " " ";" params "${line}")
     list(POP_FRONT params)
     _sluice_add_variant(${NAME} "${params}" "${ARG_SAVED}" ${ARG_FORWARD_ONLY})
+    if(ARG_LINEAR AND ARG_LINEAR IN_LIST params)
+      set(linear ${params} part=linear)
+      _sluice_add_kernel(training_kernels ${NAME} backward cpu "${linear}" "${linear}" "${SLUICE_BOTH}")
+    endif()
     foreach(transform IN LISTS ARG_TRANSFORMS)
-      string(REPLACE ":" ";" readings "${transform}")
-      list(POP_FRONT readings name)
-      foreach(reading IN LISTS readings)
-        if(reading=${reading} IN_LIST params)
+      string(REPLACE ":" ";" values "${transform}")
+      list(POP_FRONT values name)
+      foreach(value IN LISTS values)
+        if("${params};" MATCHES "=${value};")
           set(transformed ${params} transform=${name})
           _sluice_add_kernel(kernels ${NAME} forward cpu "${transformed}" "${transformed}" "${SLUICE_BOTH}")
         endif()

@@ -10,10 +10,16 @@
 
 namespace sluice {
 
-// 1 / (1 + e^-v)
+// e^v where it is a finite number whose square is one too: derivatives divide by the square of 1 + e^v.
+inline Halide::Expr finite_exp(const Halide::Expr &v) {
+  constexpr double kLargest = 44;
+  return Halide::exp(Halide::min(v, Halide::Internal::make_const(v.type(), kLargest)));
+}
+
+// 1 / (1 + e^-v); below -44, where that is 8e-20, as there
 inline Halide::Expr sigmoid(const Halide::Expr &v) {
   const Halide::Expr one = Halide::Internal::make_one(v.type());
-  return one / (one + Halide::exp(-v));
+  return one / (one + finite_exp(-v));
 }
 
 // Activations that share a kernel, as the attribute's built values. ELU has alpha 1.
@@ -25,7 +31,7 @@ inline Halide::Expr activate(const std::string &family, const Halide::Expr &v, c
   using Halide::select;
   const Halide::Expr zero = Halide::Internal::make_zero(v.type()), one = Halide::Internal::make_one(v.type());
   if (family == "elu") return select(v > zero, v, Halide::exp(Halide::min(v, zero)) - one);
-  if (family == "tanh") return one - (one + one) / (one + Halide::exp(v + v));
+  if (family == "tanh") return one - (one + one) / (one + finite_exp(v + v));
   if (family == "hardtanh") return select(v > one, one, v < -one, -one, v);
   const Halide::Expr kind = in.scalar("activation_kind");
   if (family == "tanh+sigmoid") {

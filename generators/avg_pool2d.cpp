@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mean over a window. Zeros of the padding count: at a border too the sum is divided by the window's size (PyTorch's
-// count_include_pad).
+// count_include_pad). divisor_override: what it is divided by instead, 1 for the sum itself (PyTorch); 0: the window's
+// size.
 #include "convolution.h"
 
 using namespace Halide;
@@ -25,6 +26,7 @@ struct AvgPool2d : sluice::LayerDefaults {
              {"padding_top", "padding_bottom", "padding_left", "padding_right"},
              {{"same", "padding_same"}},
              {}},
+            {"divisor_override", Kind::integer, "0", {}, {}, {}},
             {"count_include_pad", Kind::note, "true", {}, {}, {"true"}}};
   }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
@@ -40,7 +42,8 @@ struct AvgPool2d : sluice::LayerDefaults {
     Func &sum = stages.add("sum");
     sum(c, x, y, n) = in.constant(0);
     sum(c, x, y, n) += input(c, r[0], r[1], x, y, n);
-    stages.add("output")(c, x, y, n) = sum(c, x, y, n) * (in.constant(1) / cast(in.element, kw * kh));
+    const Expr given = in.scalar("divisor_override"), divisor = select(given == 0, kw * kh, given);
+    stages.add("output")(c, x, y, n) = sum(c, x, y, n) * (in.constant(1) / cast(in.element, divisor));
     return stages;
   }
 

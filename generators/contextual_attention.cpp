@@ -16,6 +16,7 @@
 // The paste (transposed convolution with the raw 4x4 patches, stride 2, over 4) is summed per output parity e:
 //   out(2u + e) = 1/4 sum_q spread(q + e - 1, u + e - 1) * input(2q + e), spread(q, u) = sum_d attention(q + d, u + d),
 // d in {0,1}^2, which needs 4 products a pair instead of 16.
+#include "activation_functions.h"
 #include "gram_scores.h"
 #include "layer_generators.h"
 #include "nearest.h"
@@ -194,7 +195,9 @@ struct ContextualAttention : sluice::LayerDefaults {
       row_max(px, py, n) = in.element.min();
       row_max(px, py, n) = max(row_max(px, py, n), logit(q.x, q.y, px, py, n));
     }
-    unnormalised(qx, qy, px, py, n) = exp(logit(qx, qy, px, py, n) - row_max(px, py, n));
+    // Backward asks for queries beyond the grid as well, whose maximum is 0, and multiplies what comes of it by 0.
+    const Expr below = logit(qx, qy, px, py, n) - row_max(px, py, n);
+    unnormalised(qx, qy, px, py, n) = in.backward ? sluice::finite_exp(below) : exp(below);
     row_sum(px, py, n) = in.constant(0);
     row_sum(px, py, n) += unnormalised(q.x, q.y, px, py, n);
     // Zero beyond the grid. There are no more queries and rows of keys than the grid has; autodiff wants plain indices.

@@ -9,13 +9,13 @@ using sluice::Operand;
 using sluice::Port;
 using sluice::Stages;
 
-struct Conv2d : sluice::LayerDefaults {
+struct Conv2d : sluice::winograd::Transformed {
   static constexpr const char *kName = "conv2d";
   static constexpr const char *kSummary = "output = activation(norm(conv(input, weight) + bias))";
   static constexpr const char *kUpdateWhen = sluice::kPowerStep;
+  static constexpr const char *kLinear = "feature", *kLinearWhen = "activation=none norm=none spectral_norm=none";
   GeneratorParam<std::string> reading{"reading", "plain"};
   GeneratorParam<std::string> activation{"activation", "none+relu+leaky_relu"};
-  GeneratorParam<std::string> transform{"transform", "none"};
 
   std::vector<Port> inputs() const { return {sluice::tensor("input").padded().rows()}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output").rows()}; }
@@ -46,6 +46,8 @@ struct Conv2d : sluice::LayerDefaults {
     offset.extent = in["bias"].extent;
     in.add("offset", offset);
   }
+
+  std::map<std::string, std::string> linear() const { return {{"weight", "normed_weight"}, {"bias", "bias"}}; }
 
   // Panels of two vectors of output channels.
   std::vector<Port> packed() const {
@@ -91,15 +93,14 @@ struct Conv2d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     if (port == "packed_weight") {
       const auto &weight = in["weight"].extent;
-      const Expr across = winograd().across.points(), down = winograd().down.points();
       if (is_narrow()) {
         return {in.lanes, 1, sluice::narrow::groups(weight.at("i")), weight.at("kx"), weight.at("ky"), weight.at("o")};
       }
       return {in.lanes,
               2,
               weight.at("i"),
-              is_winograd() ? across : weight.at("kx"),
-              is_winograd() ? down : weight.at("ky"),
+              packed_across(in["weight"]),
+              packed_down(in["weight"]),
               (weight.at("o") + 2 * in.lanes - 1) / (2 * in.lanes)};
     }
     if (port == "packed_bias") return {in["weight"].extent.at("o"), 2};
@@ -128,8 +129,6 @@ struct Conv2d : sluice::LayerDefaults {
   }
 
  private:
-  bool is_winograd() const { return sluice::winograd::is_transform(transform); }
-  const sluice::winograd::Transform &winograd() const { return sluice::winograd::transform(transform); }
   bool is_narrow() const { return transform.value() == "narrow"; }
 
   Expr packed_weight(const Context &in, const Expr &lane, const Expr &half, const Expr &i, const Expr &kx,
@@ -139,12 +138,10 @@ struct Conv2d : sluice::LayerDefaults {
       return sluice::narrow::packed_weight(lane, i, in["weight"].extent.at("i"),
                                            [&](const Expr &from) { return weight(kx, ky, from, panel); });
     }
-    const Expr channels = in["weight"].extent.at("o"), last = channels - 1, first = panel * 2 * in.lanes;
-    const Expr start = is_winograd() ? sluice::winograd::first_channel(panel, channels, 2 * in.lanes) : first;
-    const Expr channel = start + half * in.lanes + lane;
+    const Expr channels = in["weight"].extent.at("o"), last = channels - 1;
+    const Expr channel = panel_start(panel, channels, 2 * in.lanes) + half * in.lanes + lane;
     const auto tap = [&](const Expr &x, const Expr &y) { return weight(x, y, i, min(channel, last)); };
-    const Expr value = is_winograd() ? sluice::winograd::transformed_weight(winograd(), kx, ky, tap) : tap(kx, ky);
-    return select(channel <= last, value, in.constant(0));
+    return select(channel <= last, packed_tap(kx, ky, tap), in.constant(0));
   }
 
   Stages define_winograd(const Context &in) const {
@@ -159,9 +156,8 @@ struct Conv2d : sluice::LayerDefaults {
   }
 
   sluice::ConvolutionInput reader(const Context &in) const {
-    if (is_winograd()) return {in, reading, winograd().across.taps(), winograd().down.taps()};
-    const auto &weight = in["normed_weight"].extent;
-    return {in, reading, weight.at("kx"), weight.at("ky")};
+    const Operand &weight = in["normed_weight"];
+    return {in, reading, taps_across(weight), taps_down(weight)};
   }
 };
 

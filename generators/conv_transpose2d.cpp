@@ -3,10 +3,15 @@
 // Source: Dumoulin and Visin, A guide to convolution arithmetic (arXiv 1603.07285), section 4; shapes, order of the
 // weight's axes and output_padding as in PyTorch (torch.nn.ConvTranspose2d).
 //
-// Output pixel X takes the taps kx for which X + p - kx*d is a multiple of s; no other product is formed. With stride 2
-// (`phases=two`) these are every other tap, and which ones depends on the parity of X: for each of the four parities
-// the output is an ordinary convolution with a part of the window.
-#include "convolution.h"
+// Output pixel X takes the taps kx for which X + p - kx*d is a multiple of s; no other product is formed. With stride 1
+// (`phases=one`) it is an ordinary convolution with the window turned around. With stride 2 (`phases=two`) these are
+// every other tap, and which ones depends on the parity of X: for each of the four parities the output is an ordinary
+// convolution with a part of the window.
+//
+// output_size: height and width of the output, of the several that the convolution would make this input from;
+// padding=same is then that of this convolution (TensorFlow: tf.nn.conv2d_transpose). Without it: as PyTorch, from
+// output_padding.
+#include "winograd.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -14,7 +19,7 @@ using sluice::Operand;
 using sluice::Port;
 using sluice::Stages;
 
-struct ConvTranspose2d : sluice::LayerDefaults {
+struct ConvTranspose2d : sluice::winograd::Transformed {
   static constexpr const char *kName = "conv_transpose2d";
   static constexpr const char *kSummary =
       "output = activation(norm(sum + bias)), sum(s*x + kx*d - p) gathers weight(kx) * input(x); weight [i o kh kw]";
@@ -36,19 +41,32 @@ struct ConvTranspose2d : sluice::LayerDefaults {
         {"kernel", Kind::shape, "", {"kernel_h", "kernel_w"}, {}, {}},
         {"stride", Kind::integer, "1", {"stride_h", "stride_w"}, {}, {}},
         {"dilation", Kind::integer, "1", {"dilation_h", "dilation_w"}, {}, {}},
-        {"padding", Kind::integer, "0", {"padding_top", "padding_bottom", "padding_left", "padding_right"}, {}, {}},
+        {"padding",
+         Kind::integer,
+         "0",
+         {"padding_top", "padding_bottom", "padding_left", "padding_right"},
+         {{"same", "padding_same"}},
+         {}},
         {"output_padding", Kind::integer, "0", {"output_padding_h", "output_padding_w"}, {}, {}},
-        {"padding_rule", Kind::note, "explicit", {}, {}, {"explicit"}},
+        {"output_size", Kind::integer, "0", {"output_height", "output_width"}, {}, {}},
+        {"padding_rule", Kind::note, "explicit", {}, {}, {"explicit", "same"}},
         {"padding_mode", Kind::note, "zeros", {}, {}, {"zeros"}},
         {"bias", Kind::shape, "true", {}, {}, {}},
         {"channels", Kind::shape, "", {}, {}, {}},
         {"groups", Kind::groups, "1", {}, {}, {}},
-        {"phases", Kind::derived, "two: stride=2 dilation=1; any:", {}, {}, {"two", "any"}}};
+        {"phases", Kind::derived, "one: stride=1; two: stride=2 dilation=1; any:", {}, {}, {"one", "two", "any"}},
+        {"algorithm", Kind::note, "fastest", {}, {}, {"fastest", "direct"}},
+        {"transform",
+         Kind::derived,
+         "winograd: algorithm=fastest kernel=3 stride=1 groups=1 weight.i>=16 weight.o>=32; none:",
+         {},
+         {},
+         {}}};
     return sluice::joined(sluice::joined(own, sluice::activation_attributes({"none+relu+leaky_relu"})),
                           sluice::batch_norm_attributes());
   }
   std::map<std::string, std::string> variants() const {
-    return {{"phases", phases.value()}, {"activation", activation.value()}};
+    return {{"phases", phases.value()}, {"activation", activation.value()}, {"transform", transform.value()}};
   }
 
   // The definition sees the norm as a scale and an offset of the sum.
@@ -71,9 +89,15 @@ struct ConvTranspose2d : sluice::LayerDefaults {
   Stages pack(Context &in) const {
     Stages stages;
     const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), panel("panel"), o("o"), row("row");
-    const Expr channel = (panel * 2 + half) * in.lanes + lane, last = in["weight"].extent.at("o") - 1;
+    const Expr channels = in["weight"].extent.at("o"), last = channels - 1;
+    const Expr channel = panel_start(panel, channels, 2 * in.lanes) + half * in.lanes + lane;
+    // Winograd's is that of an ordinary convolution: turned around.
+    const int last_tap = winograd().across.taps() - 1;
+    const auto tap = [&](const Expr &x, const Expr &y) {
+      return in["weight"](is_winograd() ? last_tap - x : x, is_winograd() ? last_tap - y : y, min(channel, last), i);
+    };
     stages.add("packed_weight")(lane, half, i, kx, ky, panel) =
-        select(channel <= last, in["weight"](kx, ky, min(channel, last), i), in.constant(0));
+        select(channel <= last, packed_tap(kx, ky, tap), in.constant(0));
     stages.add("packed_bias")(o, row) = select(row == 0, in["norm_scale"](o), in["offset"](o));
     return stages;
   }
@@ -97,24 +121,26 @@ struct ConvTranspose2d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     if (port == "packed_weight") {
       const auto &weight = in["weight"].extent;
-      return {in.lanes,        2,
-              weight.at("i"),  weight.at("kx"),
-              weight.at("ky"), (weight.at("o") + 2 * in.lanes - 1) / (2 * in.lanes)};
+      return {in.lanes,
+              2,
+              weight.at("i"),
+              packed_across(in["weight"]),
+              packed_down(in["weight"]),
+              (weight.at("o") + 2 * in.lanes - 1) / (2 * in.lanes)};
     }
     if (port == "packed_bias") return {in["weight"].extent.at("o"), 2};
-    const Line across = line(in, "x"), down = line(in, "y");
-    const Expr right = in.scalar("padding_right") - in.scalar("output_padding_w"),
-               bottom = in.scalar("padding_bottom") - in.scalar("output_padding_h");
-    return {in["offset"].extent.at("o"), across.whole - across.before - right, down.whole - down.before - bottom,
-            in["input"].extent.at("n")};
+    return {in["offset"].extent.at("o"), line(in, "x").output, line(in, "y").output, in["input"].extent.at("n")};
   }
 
   Stages define(Context &in) const {
     Stages stages;
     const Var c("c"), x("x"), y("y"), n("n");
+    if (is_winograd() && !in.backward) return define_winograd(in);
     Expr sum;
     if (in.backward) {
       sum = scattered(in, stages);
+    } else if (phases.value() == "one") {
+      sum = turned(in, stages);
     } else {
       sum = phases.value() == "two" ? by_parity(in, stages) : gathered(in, stages);
     }
@@ -126,22 +152,56 @@ struct ConvTranspose2d : sluice::LayerDefaults {
  private:
   // Along one spatial axis. whole: extent before the padding is cut off.
   struct Line {
-    Expr stride, dilation, before, kernel, input, whole;
+    Expr stride, dilation, before, kernel, input, whole, output;
   };
-  static Line line(const Context &in, const std::string &axis) {
-    const std::string side = axis == "x" ? "w" : "h";
+  Line line(const Context &in, const std::string &axis) const {
+    const bool vertical = axis == "y";
+    const std::string side = vertical ? "h" : "w";
     Line made{in.scalar("stride_" + side),
               in.scalar("dilation_" + side),
-              in.scalar(axis == "x" ? "padding_left" : "padding_top"),
-              in["weight"].extent.at("k" + axis),
+              Expr(),
+              Expr(),
               in["input"].extent.at(axis),
+              Expr(),
               Expr()};
+    made.kernel = vertical ? taps_down(in["weight"]) : taps_across(in["weight"]);
     made.whole = (made.input - 1) * made.stride + (made.kernel - 1) * made.dilation + 1;
+    const Expr size = in.scalar(vertical ? "output_height" : "output_width");
+    const Expr before = in.scalar(vertical ? "padding_top" : "padding_left");
+    const Expr after = in.scalar(vertical ? "padding_bottom" : "padding_right");
+    const Expr same = in.scalar("padding_same") != 0 && size != 0;
+    made.before = select(same, max(made.whole - size, 0) / 2, before);
+    made.output = select(size != 0, size, made.whole - before - after + in.scalar("output_padding_" + side));
     return made;
   }
 
+  // Stride 1.
+  Expr turned(const Context &in, Stages &stages) const {
+    const Var c("c"), x("x"), y("y"), n("n");
+    const Line across = line(in, "x"), down = line(in, "y");
+    const RDom r(0, in["input"].extent.at("c"), 0, across.kernel, 0, down.kernel);  // i, kx, ky
+    const Expr u = x + across.before - r[1] * across.dilation, v = y + down.before - r[2] * down.dilation;
+    Func &sum = stages.add("sum");
+    sum(c, x, y, n) = in.constant(0);
+    sum(c, x, y, n) += in["weight"](r[1], r[2], c, r[0]) * in["input"](r[0], u, v, n);
+    return sum(c, x, y, n);
+  }
+
+  Stages define_winograd(const Context &in) const {
+    Stages stages;
+    const auto axis = [](const Line &line) {
+      return sluice::ConvolutionAxis{(line.kernel - 1) * line.dilation - line.before, line.input, line.output};
+    };
+    sluice::winograd::Convolution convolution(in, winograd(), axis(line(in, "x")), axis(line(in, "y")), false,
+                                              in["offset"].extent.at("o"), 1);
+    convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
+      return sluice::activate(activation, sums[0] * in["norm_scale"](c) + in["offset"](c), in);
+    });
+    return stages;
+  }
+
   // Output pixels (2*u + p, 2*v + q): sum(c, u, v, p, q, n) over the taps b + 2*j with b = (p + before) % 2.
-  static Expr by_parity(Context &in, Stages &stages) {
+  Expr by_parity(Context &in, Stages &stages) const {
     const Var c("c"), x("x"), y("y"), n("n"), u("u"), v("v"), p("p"), q("q");
     const Line across = line(in, "x"), down = line(in, "y");
     RDom r(0, in["input"].extent.at("c"), 0, (across.kernel + 1) / 2, 0, (down.kernel + 1) / 2);  // i, j, l
@@ -158,7 +218,7 @@ struct ConvTranspose2d : sluice::LayerDefaults {
     return phase(c, x / 2, y / 2, x % 2, y % 2, n);
   }
 
-  static Expr gathered(Context &in, Stages &stages) {
+  Expr gathered(Context &in, Stages &stages) const {
     const Var c("c"), x("x"), y("y"), n("n");
     const Line across = line(in, "x"), down = line(in, "y");
     RDom r(0, in["input"].extent.at("c"), 0, across.kernel, 0, down.kernel);  // i, kx, ky
@@ -172,7 +232,7 @@ struct ConvTranspose2d : sluice::LayerDefaults {
   }
 
   // The same as its definition says it. Its adjoint is a strided convolution of the output's gradient: a gather.
-  static Expr scattered(Context &in, Stages &stages) {
+  Expr scattered(Context &in, Stages &stages) const {
     const Var c("c"), x("x"), y("y"), n("n");
     const Line across = line(in, "x"), down = line(in, "y");
     const RDom r(0, in["input"].extent.at("c"), 0, across.kernel, 0, down.kernel, 0, across.input, 0, down.input);

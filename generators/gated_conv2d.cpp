@@ -10,7 +10,7 @@ using sluice::Operand;
 using sluice::Port;
 using sluice::Stages;
 
-struct GatedConv2d : sluice::LayerDefaults {
+struct GatedConv2d : sluice::winograd::Transformed {
   static constexpr const char *kName = "gated_conv2d";
   static constexpr const char *kSummary =
       "output = norm(activation(conv(input, feature_weight) + feature_bias) * sigmoid(conv(input, gate_weight) + "
@@ -18,7 +18,6 @@ struct GatedConv2d : sluice::LayerDefaults {
   static constexpr const char *kUpdateWhen = sluice::kPowerStep;
   GeneratorParam<std::string> reading{"reading", "plain"};
   GeneratorParam<std::string> activation{"activation", "none+relu+leaky_relu"};
-  GeneratorParam<std::string> transform{"transform", "none"};
 
   std::vector<Port> inputs() const { return {sluice::tensor("input").padded().rows()}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output").rows()}; }
@@ -63,14 +62,12 @@ struct GatedConv2d : sluice::LayerDefaults {
     const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), panel("panel"), o("o"), row("row");
     const Expr channels = in["feature_weight"].extent.at("o"), last = channels - 1;
     const int width = panel_width(in);
-    const Expr first = is_winograd() ? sluice::winograd::first_channel(panel, channels, width) : panel * width;
-    const Expr channel = first + lane % width, inside = channel < channels;
+    const Expr channel = panel_start(panel, channels, width) + lane % width, inside = channel < channels;
     const auto tap = [&](const Expr &across, const Expr &down) {
       return select(half + lane / width == 0, in["normed_feature_weight"](across, down, i, min(channel, last)),
                     in["normed_gate_weight"](across, down, i, min(channel, last)));
     };
-    const Expr weight = is_winograd() ? sluice::winograd::transformed_weight(winograd(), kx, ky, tap) : tap(kx, ky);
-    stages.add("packed_weight")(lane, half, i, kx, ky, panel) = select(inside, weight, in.constant(0));
+    stages.add("packed_weight")(lane, half, i, kx, ky, panel) = select(inside, packed_tap(kx, ky, tap), in.constant(0));
     stages.add("packed_bias")(o, row) = select(row == 0, in["feature_bias"](o), row == 1, in["gate_bias"](o), row == 2,
                                                in["norm_scale"](o), in["norm_shift"](o));
     return stages;
@@ -108,12 +105,11 @@ struct GatedConv2d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     if (port == "packed_weight") {
       const auto &weight = in["feature_weight"].extent;
-      const Expr across = winograd().across.points(), down = winograd().down.points();
       return {in.lanes,
               2 * panel_width(in) / in.lanes,
               weight.at("i"),
-              is_winograd() ? across : weight.at("kx"),
-              is_winograd() ? down : weight.at("ky"),
+              packed_across(in["feature_weight"]),
+              packed_down(in["feature_weight"]),
               (weight.at("o") + panel_width(in) - 1) / panel_width(in)};
     }
     if (port == "packed_bias") return {in["feature_weight"].extent.at("o"), 4};
@@ -141,9 +137,6 @@ struct GatedConv2d : sluice::LayerDefaults {
   }
 
  private:
-  bool is_winograd() const { return sluice::winograd::is_transform(transform); }
-  const sluice::winograd::Transform &winograd() const { return sluice::winograd::transform(transform); }
-
   int panel_width(const Context &in) const {
     return sluice::winograd::is_halved(transform, in.lanes) ? in.lanes / 2 : in.lanes;
   }
@@ -167,9 +160,8 @@ struct GatedConv2d : sluice::LayerDefaults {
   }
 
   sluice::ConvolutionInput reader(const Context &in) const {
-    if (is_winograd()) return {in, reading, winograd().across.taps(), winograd().down.taps()};
-    const auto &weight = in["normed_feature_weight"].extent;
-    return {in, reading, weight.at("kx"), weight.at("ky")};
+    const Operand &weight = in["normed_feature_weight"];
+    return {in, reading, taps_across(weight), taps_down(weight)};
   }
 };
 

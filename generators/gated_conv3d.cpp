@@ -110,14 +110,13 @@ class ClipInput {
 
 }  // namespace
 
-struct GatedConv3d : sluice::LayerDefaults {
+struct GatedConv3d : sluice::winograd::Transformed {
   static constexpr const char *kName = "gated_conv3d";
   static constexpr const char *kSummary =
       "output = activation(conv(input, feature_weight) + feature_bias) * sigmoid(conv(input, gate_weight) + gate_bias) "
       "of a clip";
   GeneratorParam<std::string> reading{"reading", "plain"};
   GeneratorParam<std::string> activation{"activation", "none+relu+leaky_relu"};
-  GeneratorParam<std::string> transform{"transform", "none"};
 
   std::vector<Port> inputs() const { return {clip("input")}; }
   std::vector<Port> outputs() const { return {clip("output")}; }
@@ -161,14 +160,13 @@ struct GatedConv3d : sluice::LayerDefaults {
     Stages stages;
     const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), kt("kt"), panel("panel");
     const Expr channels = in["feature_weight"].extent.at("o"), last = channels - 1;
-    const Expr first = is_winograd() ? sluice::winograd::first_channel(panel, channels, in.lanes) : panel * in.lanes;
-    const Expr channel = first + lane;
+    const Expr channel = panel_start(panel, channels, in.lanes) + lane;
     const auto tap = [&](const Expr &x, const Expr &y) {
       return select(half == 0, in["feature_weight"](x, y, kt, i, min(channel, last)),
                     in["gate_weight"](x, y, kt, i, min(channel, last)));
     };
-    const Expr value = is_winograd() ? sluice::winograd::transformed_weight(winograd(), kx, ky, tap) : tap(kx, ky);
-    stages.add("packed_weight")(lane, half, i, kx, ky, kt, panel) = select(channel <= last, value, in.constant(0));
+    stages.add("packed_weight")(lane, half, i, kx, ky, kt, panel) =
+        select(channel <= last, packed_tap(kx, ky, tap), in.constant(0));
     sluice::pack_vectors(stages, in, "packed_bias", {"feature_bias", "gate_bias"});
     return stages;
   }
@@ -188,12 +186,11 @@ struct GatedConv3d : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     const auto &w = in["feature_weight"].extent;
     if (port == "packed_weight") {
-      const Expr across = winograd().across.points(), down = winograd().down.points();
       return {in.lanes,
               2,
               w.at("i"),
-              is_winograd() ? across : w.at("kx"),
-              is_winograd() ? down : w.at("ky"),
+              packed_across(in["feature_weight"]),
+              packed_down(in["feature_weight"]),
               w.at("kt"),
               (w.at("o") + in.lanes - 1) / in.lanes};
     }
@@ -231,8 +228,6 @@ struct GatedConv3d : sluice::LayerDefaults {
     return sluice::port(
         name, {{"kx", "kernel_w"}, {"ky", "kernel_h"}, {"kt", "kernel_t"}, {"i", "input.c"}, {"o", "channels"}});
   }
-  bool is_winograd() const { return sluice::winograd::is_transform(transform); }
-  const sluice::winograd::Transform &winograd() const { return sluice::winograd::transform(transform); }
   static std::string transforms() {
     const std::string fits =
         "algorithm=fastest kernel_h=3 kernel_w=3 stride_t=1 feature_weight.i>=16 feature_weight.o>=16 ";
@@ -254,11 +249,10 @@ struct GatedConv3d : sluice::LayerDefaults {
   }
 
   ClipInput reader(const Context &in) const {
-    auto kernel = in["feature_weight"].extent;
-    if (is_winograd()) {
-      kernel["kx"] = winograd().across.taps();
-      kernel["ky"] = winograd().down.taps();
-    }
+    const Operand &weight = in["feature_weight"];
+    auto kernel = weight.extent;
+    kernel["kx"] = taps_across(weight);
+    kernel["ky"] = taps_down(weight);
     return {in, reading.value() != "plain", kernel};
   }
 };

@@ -135,7 +135,8 @@ std::string describe(const Description &layer) {
          ",\n \"inputs\": " + json_ports(layer.inputs) + ",\n \"parameters\": " + json_ports(layer.parameters) +
          ",\n \"state\": " + json_ports(layer.state) + ",\n \"outputs\": " + json_ports(layer.outputs) +
          ",\n \"attributes\": " + json_list(layer.attributes, json_attribute) +
-         ",\n \"update_when\": " + quoted(layer.update_when) + ", \"any_rank\": " + truth(layer.any_rank) + "}\n";
+         ",\n \"update_when\": " + quoted(layer.update_when) + ", \"linear_when\": " + quoted(layer.linear_when) +
+         ", \"any_rank\": " + truth(layer.any_rank) + "}\n";
 }
 
 }  // namespace sluice

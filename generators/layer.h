@@ -199,6 +199,7 @@ struct Description {
   std::vector<Port> inputs, parameters, state, outputs;
   std::vector<Attribute> attributes;
   std::string update_when;  // the condition under which a run changes the node's state
+  std::string linear_when;  // the nodes whose output is the layer's linear part
   bool any_rank = false;    // tensors n c l and n c t h w are taken like n c h w
 };
 std::string describe(const Description &layer);

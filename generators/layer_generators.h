@@ -12,12 +12,14 @@
 // that training runs change, state(), kUpdateWhen and update(), whose stage new_<port> is the new value; where tests
 // look inside, steps(); RDoms are left without a name: two of one name are one to autodiff; where backward needs a
 // stage that autodiff can't or shouldn't pass through, saved(): that stage is then a kernel of its own, and an input of
-// backward named saved_<stage>.
+// backward named saved_<stage>; where most of the work is linear in the input and in parameters, kLinear, the stage
+// behind it, kLinearWhen, the nodes whose output it is, and linear(), those parameters.
 #pragma once
 #include <memory>
 #include <set>
 
 #include "layer.h"
+#include "range_checks.h"
 
 namespace sluice {
 
@@ -28,7 +30,10 @@ constexpr int kDeviceLanes = 8;  // parameters for a GPU are packed by the AVX2 
 
 struct LayerDefaults {
   static constexpr const char *kUpdateWhen = "";
+  static constexpr const char *kLinear = "", *kLinearWhen = "";
   static constexpr bool kAnyRank = false;
+  // By port, what the definition sees of it.
+  std::map<std::string, std::string> linear() const { return {}; }
   std::vector<Port> parameters() const { return {}; }
   std::vector<Port> state() const { return {}; }
   std::vector<Port> packed() const { return {}; }
@@ -259,10 +264,13 @@ class UpdateGenerator : public LayerGenerator<Layer, UpdateGenerator<Layer>> {
 };
 
 // Inputs: every tensor, scalar, parameter and state of the forward kernel, then grad_<output>. Outputs: grad_<port> of
-// every differentiable port, with that port's shape. Derived by propagate_adjoints from the layer's definition.
+// every differentiable port, with that port's shape. Derived by propagate_adjoints from the layer's definition. With
+// part=linear: of the stage kLinear, whose gradient grad_<output> then is, with respect to the parameters of linear().
 template <typename Layer>
 class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>> {
  public:
+  Halide::GeneratorParam<std::string> part{"part", ""};
+
   void configure() {
     for (const Port &port : this->layer.inputs()) this->add_input_port(port);
     this->add_scalars();
@@ -292,20 +300,26 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
       for (int update = -1; update < func.num_update_definitions(); update++) {
         const Halide::Func adjoint = derivative(func, update);
         const std::string number = update < 0 ? "" : "_" + std::to_string(update);
+        if (is_linear() && adjoint.defined()) RangeChecks::drop(adjoint);
         if (adjoint.defined()) plan.gradients.add("adjoint_" + name + number, adjoint);
       }
     }
     for (const Port &port : differentiable()) {
       const std::string name = "grad_" + port.name;
-      const Halide::Func gradient = derivative(given.at(port.name));
+      const Halide::Func of =
+          is_linear() ? this->context_[this->layer.linear().at(port.name)].func : given.at(port.name);
+      const Halide::Func gradient = derivative(of);
       plan.gradients.add(name, gradient);
-      Halide::Func named(name);
-      named(Halide::_) = gradient(Halide::_);
-      *this->outputs_[name] = named;
-      for (int d = 0; d < dimensions(port); d++) {
-        this->outputs_[name]->dim(d).set_bounds(0, this->inputs_[port.name]->dim(d).extent());
+      Halide::Func stored = gradient;
+      if (is_linear()) {  // which has its own order in memory
+        stored = Halide::Func(name);
+        stored(Halide::_) = gradient(Halide::_);
       }
+      *this->outputs_[name] = stored;
+      for (int d = 0; d < dimensions(port); d++)
+        this->outputs_[name]->dim(d).set_bounds(0, gradient_extent(port, static_cast<size_t>(d)));
     }
+    plan.variants["part"] = part;
     apply_schedule(Layer::kName, "backward", plan, this->schedule_folder);
   }
 
@@ -315,10 +329,21 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
     return ports;
   }
 
+  bool is_linear() const { return part.value() == "linear"; }
+
+  // Of the linear part a channel of the input that a weight has is the input's: what is asked of one is then known of
+  // the other.
+  Halide::Expr gradient_extent(const Port &port, size_t d) {
+    const bool of_input = is_linear() && port.axes[d].extent.rfind("input.c", 0) == 0;
+    return of_input ? this->inputs_.at("input")->dim(0).extent()
+                    : this->inputs_.at(port.name)->dim(static_cast<int>(d)).extent();
+  }
+
   std::vector<Port> differentiable() const {
     std::vector<Port> ports;
     for (const std::vector<Port> &list : {this->layer.inputs(), this->layer.parameters()}) {
       for (const Port &port : list) {
+        if (is_linear() && this->layer.linear().count(port.name) == 0) continue;
         if (port.differentiable) ports.push_back(port);
       }
     }
@@ -339,7 +364,7 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
       grad_output.dim(d).set_bounds(0, extents[static_cast<size_t>(d)]);
       region.emplace_back(0, grad_output.dim(d).extent() - 1);
     }
-    return Halide::propagate_adjoints(plan.stages[outputs[0].name], adjoint, region);
+    return Halide::propagate_adjoints(plan.stages[is_linear() ? Layer::kLinear : outputs[0].name], adjoint, region);
   }
 };
 
@@ -347,7 +372,7 @@ template <typename Layer>
 std::string describe_layer() {
   const Layer layer;
   return describe({Layer::kName, Layer::kSummary, layer.inputs(), layer.parameters(), constants(layer.state()),
-                   layer.outputs(), layer.attributes(), Layer::kUpdateWhen, Layer::kAnyRank});
+                   layer.outputs(), layer.attributes(), Layer::kUpdateWhen, Layer::kLinearWhen, Layer::kAnyRank});
 }
 
 }  // namespace sluice

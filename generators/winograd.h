@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "convolution.h"
+#include "layer_generators.h"
 #include "minimal_filter.h"
 
 namespace sluice::winograd {
@@ -70,6 +71,38 @@ Halide::Expr transformed_weight(const Transform &transform, const Halide::Expr &
 inline Halide::Expr first_channel(const Halide::Expr &panel, const Halide::Expr &channels, int width) {
   return Halide::min(panel * width, channels - width);
 }
+
+// A layer with kernels for transforms (attribute `transform`).
+struct Transformed : LayerDefaults {
+  Halide::GeneratorParam<std::string> transform{"transform", "none"};
+
+ protected:
+  bool is_winograd() const { return is_transform(transform); }
+  const Transform &winograd() const { return winograd::transform(transform); }
+  // Of the packed weights' taps, or points, along an axis.
+  Halide::Expr packed_across(const Operand &weight) const {
+    return is_winograd() ? Halide::Expr(winograd().across.points()) : weight.extent.at("kx");
+  }
+  Halide::Expr packed_down(const Operand &weight) const {
+    return is_winograd() ? Halide::Expr(winograd().down.points()) : weight.extent.at("ky");
+  }
+  // Of the window, where it is not a run-time value.
+  Halide::Expr taps_across(const Operand &weight) const {
+    return is_winograd() ? Halide::Expr(winograd().across.taps()) : weight.extent.at("kx");
+  }
+  Halide::Expr taps_down(const Operand &weight) const {
+    return is_winograd() ? Halide::Expr(winograd().down.taps()) : weight.extent.at("ky");
+  }
+  // The first output channel of a panel of `width`.
+  Halide::Expr panel_start(const Halide::Expr &panel, const Halide::Expr &channels, int width) const {
+    return is_winograd() ? first_channel(panel, channels, width) : panel * width;
+  }
+  // tap(kx, ky): of the window, or transformed at the point.
+  template <typename Tap>
+  Halide::Expr packed_tap(const Halide::Expr &kx, const Halide::Expr &ky, Tap tap) const {
+    return is_winograd() ? transformed_weight(winograd(), kx, ky, tap) : tap(kx, ky);
+  }
+};
 
 // The stages of a layer whose results come from `sums` convolutions of one input, with weights packed as
 // packed_weight(lane, vector, i, point_x, point_y, panel): two vectors a panel, of one sum or of one each, or a vector
@@ -199,7 +232,7 @@ class Convolution {
 
   void define_transforms(Stages &stages) const {
     using namespace Halide;
-    const Var c("c"), j("j"), i("i"), k("k"), t("t"), b("b"), l("l"), panel("panel");
+    const Var c("c"), j("j"), i("i"), t("t"), b("b"), l("l"), panel("panel");
     define_tile_transform(stages);
     const Expr channels = in_["input"].extent.at("c");
     const RDom r = frames_ ? RDom(0, channels, 0, frames_->taps) : RDom(0, channels);

@@ -21,16 +21,12 @@ std::string fallback_text(const std::string &text, const GraphPosition &position
   return value.text();
 }
 
-bool holds(const GraphDefinition &op, const Node &node) {
-  if (op.when_attribute.empty()) return true;
-  std::optional<std::string> value;
+std::optional<std::string> value_of(const std::string &attribute, const GraphDefinition &op, const Node &node) {
+  if (const auto given = node.attributes.find(attribute); given != node.attributes.end()) return given->second.text();
   for (const GraphArgument &argument : op.arguments) {
-    if (argument.name == op.when_attribute) value = argument.fallback;
+    if (argument.name == attribute) return argument.fallback;
   }
-  if (const auto given = node.attributes.find(op.when_attribute); given != node.attributes.end()) {
-    value = given->second.text();
-  }
-  return value && std::find(op.when_values.begin(), op.when_values.end(), *value) != op.when_values.end();
+  return std::nullopt;
 }
 
 void bind_ports(const GraphDefinition &op, const Node &node, GraphSettings &values, const GraphPosition &position) {
@@ -53,7 +49,9 @@ void bind_ports(const GraphDefinition &op, const Node &node, GraphSettings &valu
 
 }  // namespace
 
-GraphComposites::GraphComposites(const std::map<std::string, std::string> *texts, const std::string &mode) {
+GraphComposites::GraphComposites(const std::map<std::string, std::string> *texts, const std::string &mode,
+                                 const std::string &purpose)
+    : purpose_(purpose) {
   if (texts == nullptr) return;
   for (const auto &[name, text] : *texts) read(name, text, mode);
 }
@@ -77,6 +75,26 @@ void GraphComposites::read(const std::string &name, const std::string &text, con
     others.push_back({&library, &op});
     for (const GraphArgument &argument : op.arguments) fallback_text(argument.fallback.value_or(""), position);
   }
+}
+
+bool GraphComposites::holds(const GraphDefinition &op, const Node &node) const {
+  return std::all_of(op.when.begin(), op.when.end(), [&](const auto &condition) {
+    const auto &[attribute, values] = condition;
+    const bool asks_purpose = attribute == "purpose";
+    if (asks_purpose && !node.renamed.empty()) return false;  // a definition can't know those names
+    const std::optional<std::string> value = asks_purpose ? purpose_ : value_of(attribute, op, node);
+    return value && std::find(values.begin(), values.end(), *value) != values.end();
+  });
+}
+
+std::set<std::string> GraphComposites::attributes(const std::string &op) const {
+  std::set<std::string> names;
+  const auto found = ops_.find(op);
+  if (found == ops_.end()) return names;
+  for (const Op &one : found->second) {
+    for (const GraphArgument &argument : one.definition->arguments) names.insert(argument.name);
+  }
+  return names;
 }
 
 GraphComposites::Op GraphComposites::find(const Node &node) const {

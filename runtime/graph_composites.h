@@ -3,6 +3,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,16 +20,23 @@ class GraphComposites {
     const GraphDefinition *definition;  // null: the op stays as it is
   };
 
-  // `texts`: name -> text; may be null. Errors say "name.graph:line".
-  GraphComposites(const std::map<std::string, std::string> *texts, const std::string &mode);
+  // `texts`: name -> text; may be null. Errors say "name.graph:line". `purpose`: "inference" or "training", what
+  // conditions may ask besides attributes.
+  GraphComposites(const std::map<std::string, std::string> *texts, const std::string &mode,
+                  const std::string &purpose = "inference");
 
   bool contains(const std::string &op) const { return ops_.contains(op); }
+  // The attributes that definitions of the op declare.
+  std::set<std::string> attributes(const std::string &op) const;
   // The first definition of the node's op whose condition holds.
   Op find(const Node &node) const;
 
  private:
   void read(const std::string &name, const std::string &text, const std::string &mode);
 
+  bool holds(const GraphDefinition &op, const Node &node) const;
+
+  std::string purpose_;
   std::map<std::string, GraphLibrary> libraries_;
   std::map<std::string, std::vector<Op>> ops_;
 };

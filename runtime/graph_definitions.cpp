@@ -82,7 +82,7 @@ void GraphDefinitionReader::add_name(const std::string &what, const std::string 
   if (!scope_.values.emplace(name, "").second) position_.fail(fmt::format("{} '{}' twice", what, name));
 }
 
-// `op NAME [when key=a|b] from p1,p2? to q1,q2 attribute attribute=default`
+// `op NAME [when key=a|b,key=a] from p1,p2? to q1,q2 attribute attribute=default`
 void GraphDefinitionReader::begin_op(const std::vector<std::string> &tokens, GraphDefinition &op) const {
   constexpr const char *kReserved[] = {"if", "for", "use", "from", "to"};
   const bool is_reserved = std::find(std::begin(kReserved), std::end(kReserved), op.name) != std::end(kReserved) ||
@@ -95,13 +95,14 @@ void GraphDefinitionReader::begin_op(const std::vector<std::string> &tokens, Gra
     return true;
   };
   if (follows("when")) {
-    const std::string &condition = tokens[at - 1];
-    const std::size_t equals = condition.find('=');
-    op.when_attribute = condition.substr(0, equals);
-    if (equals == std::string::npos || !is_graph_key(op.when_attribute)) {
-      position_.fail("'when' is followed by attribute=value|value, got " + in_quotes(condition));
+    for (const std::string &condition : split_at(tokens[at - 1], ',')) {
+      const std::size_t equals = condition.find('=');
+      const std::string attribute = condition.substr(0, equals);
+      if (equals == std::string::npos || !is_graph_key(attribute)) {
+        position_.fail("'when' is followed by attribute=value|value,attribute=value, got " + in_quotes(tokens[at - 1]));
+      }
+      op.when[attribute] = split_at(placeholders_.replace(condition.substr(equals + 1), {}), '|');
     }
-    op.when_values = split_at(placeholders_.replace(condition.substr(equals + 1), {}), '|');
   }
   if (!follows("from")) position_.fail("'from' and the names of what it reads are expected after the name");
   for (std::string name : split_at(tokens[at - 1], ',')) {

@@ -37,9 +37,8 @@ struct GraphDefinition {
   std::size_t order = 0;  // number of blocks above it: it uses only those
 
   // Of an op.
-  std::string when_attribute;            // empty: always
-  std::vector<std::string> when_values;  // it holds if the attribute is one of these
-  std::vector<GraphPort> inputs;         // optional ones last
+  std::map<std::string, std::vector<std::string>> when;  // it holds if every attribute is one of its values
+  std::vector<GraphPort> inputs;                         // optional ones last
   std::vector<std::string> outputs;
   bool takes_attributes = false;  // the body says {attributes}
 };

@@ -42,7 +42,7 @@ class GraphParser {
     if (options_.mode != "eval" && options_.mode != "train") {
       fail("mode is eval or train, got " + in_quotes(options_.mode), ErrorCode::usage);
     }
-    for_each_statement(text, position_, {options_.mode, &graph_.parameters, options_.composites},
+    for_each_statement(text, position_, {options_.mode, &graph_.parameters, options_.composites, options_.purpose},
                        [this](const GraphStatement &statement) { run(statement); });
     position_ = {graph_.file, 0, "", ""};
     check_overrides();

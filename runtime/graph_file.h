@@ -14,6 +14,7 @@ struct ParseOptions {
   std::map<std::string, std::string> overrides;                    // replace the defaults of `param` lines
   std::string mode = "eval";                                       // {mode}: "eval" or "train"
   const std::map<std::string, std::string> *composites = nullptr;  // op name -> text of its generators/<op>.graph
+  std::string purpose = "inference";  // or "training": layers in the forms whose gradients are fast
 };
 
 // Throws Error(bad_file) with "file:line: ...", or Error(usage) when an override names no parameter of the graph.

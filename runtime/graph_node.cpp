@@ -48,13 +48,14 @@ void check_prefix(const std::string &key, const std::string &prefix, const Graph
   position.fail(fmt::format("{} is the beginning of a name, up to a '.' or '_', got {}", key, in_quotes(prefix)));
 }
 
-// `rename=port:name,port:name`
+// `rename=port:name,port:name+name`
 void read_renamed(const std::string &text, Node &node, const GraphPosition &position) {
   for (const std::string &item : split_at(text, ',')) {
     const std::size_t colon = item.find(':');
     const std::string port = item.substr(0, colon), name = colon == std::string::npos ? "" : item.substr(colon + 1);
-    if (!is_graph_name(port) || !is_graph_name(name)) {
-      position.fail("rename is port:name,port:name, got " + in_quotes(text));
+    const std::vector<std::string> names = split_at(name, '+');
+    if (!is_graph_name(port) || !std::all_of(names.begin(), names.end(), is_graph_name)) {
+      position.fail("rename is port:name,port:name+name, got " + in_quotes(text));
     }
     if (!node.renamed.emplace(port, name).second) position.fail(fmt::format("'{}' is renamed twice", port));
   }

@@ -29,7 +29,7 @@ class Expander {
       : position_(position),
         run_(run),
         placeholders_(expansion.mode, position),
-        composites_(expansion.composites, expansion.mode),
+        composites_(expansion.composites, expansion.mode, expansion.purpose),
         reader_(library_, position, expansion.parameters, placeholders_) {
     file_.library = &library_;
     file_.scope.parameters = expansion.parameters;

@@ -22,6 +22,7 @@ struct GraphExpansion {
   std::string mode = "eval";                                       // {mode}
   const GraphSettings *parameters = nullptr;                       // of the graph, as far as they were read
   const std::map<std::string, std::string> *composites = nullptr;  // name -> text
+  std::string purpose = "inference";                               // of composite ops: or "training"
 };
 
 // Calls `run` for every statement, with `position` at it. `block`, `end`, `use`, `if`, `for` and nodes of composite ops

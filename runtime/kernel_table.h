@@ -44,6 +44,7 @@ struct LayerSchema {
   std::vector<SchemaPort> inputs, parameters, state, outputs;
   std::vector<SchemaAttribute> attributes;
   std::string update_when;  // conditions (";" is or) under which a run changes the state; "after ...": when it has run
+  std::string linear_when;  // conditions under which backward is that of the layer's linear part; empty: never
   bool any_rank = false;    // takes n c l and n c t h w like n c h w
   std::string macs = {};    // multiply-adds of a call, an expression over attributes and axes ("output.c*output.x")
   // Conditions over attributes and axes of inputs, "input.c%factor=0" or "padding_mode=reflect:padding_left<input.x".

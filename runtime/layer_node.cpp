@@ -14,6 +14,7 @@
 namespace sluice {
 namespace {
 
+constexpr const char *kJoin = "+";  // between the tensors that make up one parameter
 constexpr double kLargestReal = 1 << 20;
 constexpr double kLeastFloor = 1e-10;  // of a norm that something is divided by: its square is still a float32
 
@@ -253,10 +254,15 @@ std::string LayerNode::describe_variant(const std::string &direction) const {
   return fmt::format("{} {} on {} with{}", node_->op, direction, device_, text.empty() ? " no variants" : text);
 }
 
-const Kernel &LayerNode::kernel(const std::string &direction, const std::map<std::string, std::string> &more) const {
+const Kernel *LayerNode::find_kernel(const std::string &direction,
+                                     const std::map<std::string, std::string> &more) const {
   std::map<std::string, std::string> values = values_;
   values.insert(more.begin(), more.end());
-  const Kernel *kernel = table_->find(node_->op, direction, device_, values);
+  return table_->find(node_->op, direction, device_, values);
+}
+
+const Kernel &LayerNode::kernel(const std::string &direction, const std::map<std::string, std::string> &more) const {
+  const Kernel *kernel = find_kernel(direction, more);
   if (kernel != nullptr) return *kernel;
   throw Error(ErrorCode::not_found,
               fmt::format("{}: no kernel is built for {}; `sluice inspect --kernels` lists those that are", location_,
@@ -279,12 +285,18 @@ std::vector<const SchemaPort *> LayerNode::stored() const {
 }
 
 std::string LayerNode::weight_name(const SchemaPort &port) const {
-  if (const auto other = node_->renamed.find(port.name); other != node_->renamed.end())
-    return node_->weights + other->second;
+  if (const auto other = node_->renamed.find(port.name); other != node_->renamed.end()) {
+    std::string names;
+    for (const std::string &part : weight_parts(other->second))
+      names += (names.empty() ? "" : kJoin) + node_->weights + part;
+    return names;
+  }
   if (!port.norm_name.empty() && !node_->norm_weights.empty()) return node_->norm_weights + port.norm_name;
   const bool renamed = !port.renamed.empty() && holds(port.renamed_when);
   return node_->weights + (renamed ? port.renamed : port.name);
 }
+
+std::vector<std::string> weight_parts(const std::string &name) { return split(name, kJoin[0]); }
 
 void LayerNode::infer_from(const TensorMap &weights) {
   for (const SchemaPort *port : parameters()) {

@@ -24,10 +24,13 @@ class LayerNode {
 
   const Node &node() const { return *node_; }
   const LayerSchema &schema() const { return *schema_; }
+  const KernelTable &table() const { return *table_; }
   const std::string &where() const { return where_; }  // "model deepfill2, node conv1"
   const std::string &device() const { return device_; }
   // `more`: values besides the node's own that the kernel must be built for (stage=...).
   const Kernel &kernel(const std::string &direction, const std::map<std::string, std::string> &more = {}) const;
+  const Kernel *find_kernel(const std::string &direction,
+                            const std::map<std::string, std::string> &more) const;  // nullptr: there is none
   // Do all of "attribute=value|value" and "attribute!=value", between blanks, hold for this node?
   bool holds(const std::string &conditions) const;
   // Whether a run changes the node's state, and whether the run itself computes with what it was before.
@@ -38,7 +41,8 @@ class LayerNode {
   // Parameters (and state) this node has: a `bias=false` node has no bias.
   std::vector<const SchemaPort *> parameters() const;
   std::vector<const SchemaPort *> stored() const;
-  std::string weight_name(const SchemaPort &port) const;  // in a weights file
+  // In a weights file. "a+b": the tensors a and b one after the other along their first axis (rename=weight:a+b).
+  std::string weight_name(const SchemaPort &port) const;
 
   // Fills attributes that were not said (channels) from the shapes of the weights at hand.
   void infer_from(const TensorMap &weights);
@@ -78,5 +82,8 @@ class LayerNode {
   std::map<std::string, std::string> values_;  // by attribute name and by part
   std::map<std::string, std::string> words_;   // of variants: what the node says, where values_ has what is built
 };
+
+// The tensors of a weights file that a weight_name() stands for, in order.
+std::vector<std::string> weight_parts(const std::string &name);
 
 }  // namespace sluice

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loading, packing and running a network.
+// Loading and running a network.
 #include "runtime/model.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
 
 #include "runtime/arena.h"
 #include "runtime/graph_file.h"
@@ -29,15 +27,6 @@ std::map<std::string, std::string> parameters_of(const Archive &archive, std::ma
   return given;
 }
 
-// Shape of a parameter in a file.
-std::vector<int64_t> parameter_shape(const Extents &extents) { return {extents.rbegin(), extents.rend()}; }
-
-// [o i] for [o i 1 1]: axes of one element may be missing in a file.
-bool same_shape(const LayerNode &layer, const SchemaPort &port, const Extents &extents,
-                const std::vector<int64_t> &shape) {
-  return layer.stored_extents(port, shape) == extents;
-}
-
 const KernelTable &table_of(const LoadOptions &options) {
   return options.table != nullptr ? *options.table : KernelTable::linked();
 }
@@ -56,6 +45,7 @@ ParseOptions parse_options(const LoadOptions &options) {
   ParseOptions parse;
   parse.overrides = options.parameters;
   parse.mode = options.mode;
+  parse.purpose = options.purpose;
   parse.composites = &table_of(options).composites();
   return parse;
 }
@@ -83,7 +73,11 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
     if (!is_structural(node.op)) layers_.emplace_back(graph_, node, table, options.device);
   }
   for (auto &entry : weights_) entry.second = to_f32(entry.second);
-  for (LayerNode &layer : layers_) layer.infer_from(weights_);
+  for (LayerNode &layer : layers_) {
+    join_weights(layer);
+    layer.infer_from(weights_);
+    layer.infer_from(joined_);
+  }
   check_weights();
   for (const LayerNode &layer : layers_) {
     if (layer.schema().parameters.empty()) continue;
@@ -113,120 +107,6 @@ std::unique_ptr<ExecutionPlan> Model::nominal_plan(int64_t size) const {
   }
 }
 
-// Weights whose shape is not the one the graph asks for, given the channels of the layer's inputs where they are known.
-std::string Model::misshapen(const LayerNode &layer, const std::map<std::string, Extents> &inputs) const {
-  std::string report;
-  for (const SchemaPort *port : layer.stored()) {
-    const auto found = weights_.find(layer.weight_name(*port));
-    if (found == weights_.end()) continue;
-    const auto extents = layer.parameter_extents(*port, inputs);
-    if (extents ? same_shape(layer, *port, *extents, found->second.shape)
-                : layer.stored_extents(*port, found->second.shape).has_value()) {
-      continue;
-    }
-    const std::string expected =
-        extents ? shape_text(parameter_shape(*extents)) : fmt::format("{} dimensions", port->axes.size());
-    report += fmt::format(" {} (expected {}, got {})", found->first, expected, shape_text(found->second.shape));
-  }
-  return report;
-}
-
-// Names and shapes in one report.
-void Model::check_weights() const {
-  // Two sizes: a shape that follows from the size of the input can only be judged when an input comes.
-  const std::unique_ptr<ExecutionPlan> plan = nominal_plan(64), other = nominal_plan(128);
-  std::set<std::string> expected, missing;
-  std::string unexpected, wrong;
-  for (const LayerNode &layer : layers_) {
-    for (const SchemaPort *port : layer.stored()) {
-      const std::string name = layer.weight_name(*port);
-      expected.insert(name);
-      if (weights_.count(name) == 0) missing.insert(name);
-    }
-    const std::string one = misshapen(layer, plan && other ? plan->inputs_of(layer) : std::map<std::string, Extents>());
-    if (!plan || !other || one == misshapen(layer, other->inputs_of(layer))) wrong += one;
-  }
-  for (const auto &entry : weights_) {
-    if (expected.count(entry.first) == 0) unexpected += " " + entry.first;
-  }
-  std::string report;
-  if (!missing.empty()) report += fmt::format("; missing: {}", fmt::join(missing, " "));
-  if (!unexpected.empty()) report += "; unexpected:" + unexpected;
-  if (!wrong.empty()) report += "; misshapen:" + wrong;
-  if (!report.empty()) {
-    throw Error(ErrorCode::bad_file, fmt::format("model {}: the weights do not fit{}", graph_.model, report));
-  }
-}
-
-BufferView Model::parameter(const LayerNode &layer, const SchemaPort &port, const TensorMap &state) const {
-  const std::string name = layer.weight_name(port);
-  for (const TensorMap *tensors : {&state, &weights_}) {
-    const auto weight = tensors->find(name);
-    if (weight == tensors->end() || !layer.holds(port.when)) continue;
-    return BufferView(const_cast<float *>(weight->second.f32()),
-                      layer.stored_extents(port, weight->second.shape).value());
-  }
-  const auto &[extents, values] = neutral_.at(layer.node().name + "." + port.name);
-  return BufferView(const_cast<float *>(values.data()), extents);
-}
-
-// Values for the parameters a node could have and has not.
-void Model::add_neutral(const LayerNode &layer) {
-  for (const SchemaPort *port : layer.schema().stored()) {
-    if (layer.holds(port->when)) continue;
-    const Extents extents = layer.parameter_extents(*port, {}).value_or(Extents(port->axes.size(), 1));
-    neutral_[layer.node().name + "." + port->name] = {
-        extents, std::vector<float>(static_cast<size_t>(BufferView(nullptr, extents).elements()), port->neutral)};
-  }
-}
-
-std::vector<std::vector<Model::Packed>> Model::pack(const LayerNode &layer, const TensorMap &state) const {
-  std::map<std::string, Extents> plain;
-  std::vector<std::vector<Packed>> groups(static_cast<size_t>(layer.groups()));
-  for (const SchemaPort *port : layer.schema().stored()) plain[port->name] = parameter(layer, *port, state).extents;
-  for (auto &group : groups) {
-    for (const auto &[name, extents] : packed_extents(layer, plain)) {
-      group.push_back(
-          {name, extents, std::vector<float>(static_cast<size_t>(BufferView(nullptr, extents).elements()))});
-    }
-  }
-  fill_packed(layer, state, groups);
-  return groups;
-}
-
-void Model::fill_packed(const LayerNode &layer, const TensorMap &state,
-                        const std::vector<std::vector<Packed>> &groups) const {
-  call_layer(layer, layer.kernel("pack"), [&](const std::string &argument, int64_t group) {
-    const SchemaPort *port = argument_port(layer.schema(), argument);
-    if (port != nullptr) return parameter(layer, *port, state);
-    for (const Packed &packed : groups[static_cast<size_t>(group)]) {
-      if (packed.name == argument) return packed.view();
-    }
-    throw Error(ErrorCode::input_failed, fmt::format("{}: no packed parameter '{}'", layer.where(), argument));
-  });
-}
-
-void Model::replace_weights(const TensorMap &values) {
-  for (const auto &[name, value] : values) {
-    const auto weight = weights_.find(name);
-    if (weight == weights_.end())
-      throw Error(ErrorCode::bad_file, fmt::format("model {} has no weight '{}'", graph_.model, name));
-    if (value.dtype != DType::f32 || value.shape != weight->second.shape) {
-      throw Error(ErrorCode::bad_file, fmt::format("model {}: weight '{}' has shape {}, got {}", graph_.model, name,
-                                                   shape_text(weight->second.shape), shape_text(value.shape)));
-    }
-    std::copy(value.bytes.begin(), value.bytes.end(), weight->second.bytes.begin());
-  }
-  for (const LayerNode &layer : layers_) {
-    const auto stored = layer.stored();
-    const bool changed = std::any_of(stored.begin(), stored.end(), [&](const SchemaPort *port) {
-      return values.count(layer.weight_name(*port)) != 0;
-    });
-    const auto packed = packed_.find(layer.node().name);
-    if (changed && packed != packed_.end()) fill_packed(layer, {}, packed->second);
-  }
-}
-
 ExecutionPlan Model::plan(const std::map<std::string, Extents> &input_extents, const PlanOptions &options) const {
   ExecutionPlan plan(graph_, layers_, input_extents, options);
   std::string wrong;
@@ -249,7 +129,7 @@ void Model::update_state(const PlannedStep &step, const ExecutionPlan &plan, flo
     BufferView now = parameter(layer, port, state);
     if (argument == port.name) return now;
     StoredTensor &next = made[argument];
-    next = StoredTensor::of_f32(parameter_shape(now.extents));
+    next = StoredTensor::of_f32({now.extents.rbegin(), now.extents.rend()});
     return BufferView(next.f32(), now.extents);
   });
   for (const SchemaPort *port : layer.stored()) {

@@ -32,6 +32,9 @@ struct LoadOptions {
   // "direct": nodes that leave their algorithm open sum directly (no Winograd). Gradients are those of direct sums;
   // near the kinks of a network they are closest to them where the forward pass is one, too.
   std::string algorithm = "fastest";
+  // "training": layers in the forms whose gradients are fast (generators/layer_forms.graph). Same weights, values and
+  // gradients but for rounding; other tensors between.
+  std::string purpose = "inference";
   const KernelTable *table = nullptr;  // default: KernelTable::linked()
 };
 
@@ -85,6 +88,8 @@ class Model {
  private:
   std::unique_ptr<ExecutionPlan> nominal_plan(int64_t size) const;
   std::string misshapen(const LayerNode &layer, const std::map<std::string, Extents> &inputs) const;
+  const StoredTensor *find_weight(const std::string &name) const;
+  void join_weights(const LayerNode &layer);
   void check_weights() const;
   void add_neutral(const LayerNode &layer);
   std::vector<std::vector<Packed>> pack(const LayerNode &layer, const TensorMap &state) const;
@@ -95,7 +100,7 @@ class Model {
                      TensorMap &state) const;
 
   Graph graph_;
-  TensorMap weights_;
+  TensorMap weights_, joined_;  // joined_: of weight names that stand for several tensors
   std::vector<LayerNode> layers_;
   std::map<std::string, std::vector<std::vector<Packed>>> packed_;         // by node; one list a group
   std::map<std::string, std::pair<Extents, std::vector<float>>> neutral_;  // by node and port

@@ -64,7 +64,7 @@ def write(name, kernels, schemas, composites):
         out.append(f"  table.add_schema({{{text(schema['layer'])}, {text(schema['summary'])},\n"
                    f"    {ports(schema['inputs'])},\n    {ports(schema['parameters'])},\n    {ports(schema['state'])},\n"
                    f"    {ports(schema['outputs'])},\n    {attributes(schema['attributes'])},\n"
-                   f"    {text(schema['update_when'])}, {truth(schema['any_rank'])}, {text(schema['macs'])}, {braced(map(text, schema['requirements']))}}});")
+                   f"    {text(schema['update_when'])}, {text(schema['linear_when'])}, {truth(schema['any_rank'])}, {text(schema['macs'])}, {braced(map(text, schema['requirements']))}}});")
     for path in composites:
         out.append(f"  table.add_composite({text(path.stem)}, {text(path.read_text())});")
     for layer, direction, device, symbol, key in kernels:

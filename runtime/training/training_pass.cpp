@@ -6,12 +6,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "runtime/input_shapes.h"
 #include "runtime/layer_call.h"
 #include "runtime/structural.h"
 #include "runtime/tensor_layout.h"
+#include "runtime/training/views.h"
 #include "weights_io/error.h"
 
 namespace sluice {
@@ -19,31 +19,10 @@ namespace {
 
 constexpr std::string_view kGradient = "grad_", kSaved = "saved_";
 
-template <typename Act>  // (float *row of `from`, float *row of `to`, channels)
-void for_each_row(const BufferView &source, const BufferView &target, const Act &act) {
-  const BufferView from = as_picture(source), to = as_picture(target);
-  const auto at = [](const BufferView &view, int64_t x, int64_t y, int64_t n) {
-    return static_cast<float *>(view.data) + x * view.strides[1] + y * view.strides[2] + n * view.strides[3];
-  };
-  for (int64_t n = 0; n < from.extents[3]; n++) {
-    for (int64_t y = 0; y < from.extents[2]; y++) {
-      for (int64_t x = 0; x < from.extents[1]; x++) act(at(from, x, y, n), at(to, x, y, n), from.extents[0]);
-    }
-  }
-}
-
-void add_view(const BufferView &source, const BufferView &target) {
-  for_each_row(source, target, [](const float *from, float *to, int64_t count) {
-    for (int64_t c = 0; c < count; c++) to[c] += from[c];
-  });
-}
-
-bool all_finite(const BufferView &view) {
-  bool finite = true;
-  for_each_row(view, view, [&](const float *from, const float *, int64_t count) {
-    for (int64_t c = 0; c < count; c++) finite = finite && std::isfinite(from[c]);
-  });
-  return finite;
+// Is the node's output the layer's linear part, and is there a kernel of that part's gradients?
+bool is_linear(const LayerNode &layer) {
+  return !layer.schema().linear_when.empty() && layer.holds(layer.schema().linear_when) &&
+         layer.find_kernel("backward", {{"part", "linear"}}) != nullptr;
 }
 
 PlanOptions plan_options(const PassOptions &options, bool keep_all) {
@@ -85,6 +64,7 @@ TrainingPass::TrainingPass(const Model &model, const std::map<std::string, std::
   }
   find_needed();
   make_weight_gradients();
+  make_data_gradients();
 }
 
 // From what is wanted forward, from what is seeded backward.
@@ -103,7 +83,7 @@ void TrainingPass::find_needed() {
   for (size_t s = 0; s < steps.size(); s++) {
     if (steps[s].layer != nullptr) {
       for (const SchemaPort *port : steps[s].layer->parameters())
-        wants[s] = static_cast<char>(wants[s] != 0 || wants_weight(steps[s].layer->weight_name(*port)));
+        wants[s] = static_cast<char>(wants[s] != 0 || wants_any_part(steps[s].layer->weight_name(*port)));
     }
     if (wants[s] == 0 && !any(steps[s].inputs, carries_)) continue;
     for (const int output : steps[s].outputs) carries_[static_cast<size_t>(output)] = 1;
@@ -119,13 +99,34 @@ void TrainingPass::find_needed() {
 void TrainingPass::make_weight_gradients() {
   for (const LayerNode &layer : model_.layers()) {
     for (const SchemaPort *port : layer.parameters()) {
-      const std::string name = layer.weight_name(*port);
-      const auto weight = model_.weights().find(name);
-      if (weight == model_.weights().end() || !wants_weight(name)) continue;
-      weight_gradients_[name] = StoredTensor::of_f32(weight->second.shape);
-      written_[name] = false;
+      for (const std::string &name : weight_parts(layer.weight_name(*port))) {
+        const auto weight = model_.weights().find(name);
+        if (weight == model_.weights().end() || !wants_weight(name)) continue;
+        weight_gradients_[name] = StoredTensor::of_f32(weight->second.shape);
+        written_[name] = false;
+      }
     }
   }
+}
+
+bool TrainingPass::wants_any_part(const std::string &name) const {
+  const std::vector<std::string> parts = weight_parts(name);
+  return std::any_of(parts.begin(), parts.end(), [&](const std::string &part) { return wants_weight(part); });
+}
+
+// Of steps that are linear and whose input's gradient is wanted.
+void TrainingPass::make_data_gradients() {
+  int64_t bytes = 0;
+  for (size_t s = 0; s < values_plan_.steps().size(); s++) {
+    const PlannedStep &step = values_plan_.steps()[s];
+    if (needed_[s] == 0 || step.layer == nullptr || !is_linear(*step.layer)) continue;
+    if (carries_[static_cast<size_t>(step.inputs[0])] == 0) continue;
+    auto made = DataGradient::make(values_plan_, step);
+    if (!made) continue;
+    bytes = std::max(bytes, made->arena_bytes());
+    data_gradients_[s] = std::move(made);
+  }
+  data_arena_ = allocate_arena(bytes, model_.graph().model);
 }
 
 void TrainingPass::forward(const TensorMap &inputs, const RunOptions &options) {
@@ -202,23 +203,48 @@ BufferView TrainingPass::operand(const PlannedStep &step, const std::string &nam
 // added when the kernel has run.
 class TrainingPass::Call {
  public:
-  Call(TrainingPass &pass, const PlannedStep &step) : pass_(pass), step_(step), layer_(*step.layer) {
+  Call(TrainingPass &pass, size_t index)
+      : pass_(pass),
+        step_(pass.values_plan_.steps()[index]),
+        layer_(*step_.layer),
+        upstream_(pass.touched_adjoint(step_.outputs[0])) {
     pass_.scratch_used_ = 0;
+    const auto found = pass_.data_gradients_.find(index);
+    if (found != pass_.data_gradients_.end()) data_ = found->second.get();
   }
 
   void run() {
-    const std::string seed = std::string(kGradient) + layer_.schema().outputs[0].name;
-    const BufferView upstream = pass_.touched_adjoint(step_.outputs[0]);
-    call_layer(layer_, layer_.kernel("backward"), [&](const std::string &argument, int64_t group) {
-      if (argument == seed) return upstream;
-      if (argument.starts_with(kSaved)) return saved(argument.substr(kSaved.size()), group);
-      if (!argument.starts_with(kGradient)) return pass_.operand(step_, argument);
-      return gradient(argument.substr(kGradient.size()));
-    });
+    const bool carries = pass_.carries_[static_cast<size_t>(step_.inputs[0])] != 0;
+    if (is_linear(layer_) && (data_ != nullptr || !carries)) {
+      run_linear();
+    } else {
+      run_kernel(layer_.kernel("backward"));
+    }
     for (const auto &[from, to] : to_add_) add_view(from, to);
   }
 
  private:
+  void run_kernel(const Kernel &kernel) {
+    const std::string seed = std::string(kGradient) + layer_.schema().outputs[0].name;
+    call_layer(layer_, kernel, [&](const std::string &argument, int64_t group) {
+      if (argument == seed) return upstream_;
+      if (argument.starts_with(kSaved)) return saved(argument.substr(kSaved.size()), group);
+      if (!argument.starts_with(kGradient)) return pass_.operand(step_, argument);
+      return gradient(argument.substr(kGradient.size()));
+    });
+  }
+
+  void run_linear() {
+    const auto parameters = layer_.parameters();
+    const bool wanted = std::any_of(parameters.begin(), parameters.end(), [&](const SchemaPort *port) {
+      return pass_.wants_any_part(layer_.weight_name(*port));
+    });
+    if (wanted) run_kernel(layer_.kernel("backward", {{"part", "linear"}}));
+    if (data_ != nullptr)
+      data_->run(pass_.operand(step_, "weight"), upstream_, gradient(layer_.schema().inputs[0].name),
+                 pass_.data_arena_.get());
+  }
+
   const BufferView &gradient(const std::string &port) {
     const auto known = made_.find(port);
     if (known != made_.end()) return known->second;
@@ -248,6 +274,8 @@ class TrainingPass::Call {
   }
 
   BufferView place_weight(const std::string &name, const Extents &extents) {
+    const std::vector<std::string> parts = weight_parts(name);
+    if (parts.size() > 1) return place_parts(parts, extents);
     const auto wanted = pass_.weight_gradients_.find(name);
     if (wanted == pass_.weight_gradients_.end()) return temporary(extents);
     const BufferView whole(wanted->second.f32(), extents);
@@ -255,6 +283,26 @@ class TrainingPass::Call {
     if (!std::exchange(written, true)) return whole;
     to_add_.emplace_back(temporary(extents), whole);  // shared by several nodes
     return to_add_.back().first;
+  }
+
+  // Several tensors, one after the other along the outermost axis.
+  BufferView place_parts(const std::vector<std::string> &parts, const Extents &extents) {
+    const BufferView whole = temporary(extents);
+    float *values = static_cast<float *>(whole.data);
+    for (const std::string &part : parts) {
+      const int64_t outermost = pass_.model_.weights().at(part).shape[0];
+      Extents own = extents;
+      own.back() = outermost;
+      const BufferView from(values, own);
+      const auto wanted = pass_.weight_gradients_.find(part);
+      if (wanted != pass_.weight_gradients_.end()) {
+        StoredTensor &sum = wanted->second;
+        if (!std::exchange(pass_.written_.at(part), true)) std::fill_n(sum.f32(), sum.elements(), 0.0f);
+        to_add_.emplace_back(from, BufferView(sum.f32(), own));
+      }
+      values += from.elements();
+    }
+    return whole;
   }
 
   BufferView temporary(const Extents &extents) {
@@ -271,6 +319,8 @@ class TrainingPass::Call {
   TrainingPass &pass_;
   const PlannedStep &step_;
   const LayerNode &layer_;
+  BufferView upstream_;
+  DataGradient *data_ = nullptr;
   std::map<std::string, BufferView> made_;
   std::vector<std::pair<BufferView, BufferView>> to_add_;
 };
@@ -290,7 +340,7 @@ void TrainingPass::walk(size_t index) {
   const PlannedStep &step = values_plan_.steps()[index];
   if (needed_[index] == 0) return;
   if (step.layer != nullptr && !step.layer->schema().has_gradient()) return;
-  if (step.layer != nullptr) return Call(*this, step).run();
+  if (step.layer != nullptr) return Call(*this, index).run();
   if (step.node->op == "concat") return split(step);
   if (step.node->op == "reshape") add_reshaped(touched_adjoint(step.outputs[0]), touched_adjoint(step.inputs[0]));
   // The adjoint of a slice lies inside that of its whole.

@@ -7,6 +7,7 @@
 
 #include "runtime/arena.h"
 #include "runtime/model.h"
+#include "runtime/training/data_gradient.h"
 
 namespace sluice {
 
@@ -50,6 +51,7 @@ class TrainingPass {
   std::string tensor_of(const std::string &name) const;
   void find_needed();
   void make_weight_gradients();
+  void make_data_gradients();
   void differentiate(const PlannedStep &step);
   void split(const PlannedStep &step);
   void walk(size_t index);
@@ -60,6 +62,7 @@ class TrainingPass {
   int root(int tensor) const;
   BufferView operand(const PlannedStep &step, const std::string &name) const;
   bool wants_weight(const std::string &name) const { return !options_.wanted || options_.wanted(name); }
+  bool wants_any_part(const std::string &name) const;
   float *scratch(size_t elements);
 
   const Model &model_;
@@ -71,6 +74,8 @@ class TrainingPass {
   std::vector<char> touched_;  // by tensor, of roots: its adjoint holds values of this walk
   std::vector<std::vector<float>> scratch_;
   size_t scratch_used_ = 0;
+  std::map<size_t, std::unique_ptr<DataGradient>> data_gradients_;  // by step
+  Arena data_arena_;                                                // which they share
   TensorMap state_, weight_gradients_;
   std::map<std::string, bool> written_;  // by weight: its gradient holds values of this walk
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU schedule of generators/activation.cpp.
 #include "schedules/cpu/pointwise.h"
-#include "schedules/cpu/schedule.h"
 
 SLUICE_SCHEDULE(cpu, activation, forward) { sluice::compute_pointwise(plan); }
-SLUICE_SCHEDULE(cpu, activation, backward) { sluice::store_every_stage(plan); }
+SLUICE_SCHEDULE(cpu, activation, backward) { sluice::differentiate_pointwise(plan); }

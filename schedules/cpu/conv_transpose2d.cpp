@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU schedule of generators/conv_transpose2d.cpp: two vectors of output channels for a tile of pixels of one parity.
-#include "schedules/cpu/schedule.h"
+// CPU schedule of generators/conv_transpose2d.cpp: two vectors of output channels for a tile of pixels, with stride 2
+// of one parity, or of transformed tiles.
+#include "schedules/cpu/convolution.h"
+#include "schedules/cpu/winograd.h"
 
 using namespace Halide;
 
@@ -53,6 +55,9 @@ void single_pixels(sluice::Plan &plan) {
 }  // namespace
 
 SLUICE_SCHEDULE(cpu, conv_transpose2d, forward) {
-  plan.variants.at("phases") == "two" ? tile_parities(plan) : single_pixels(plan);
+  const std::string phases = plan.variants.at("phases");
+  if (plan.variants.at("transform") == "winograd") return sluice::schedule_winograd(plan);
+  if (phases == "one") return sluice::tile_convolution(plan, 2 * plan.lanes());
+  phases == "two" ? tile_parities(plan) : single_pixels(plan);
 }
 SLUICE_SCHEDULE(cpu, conv_transpose2d, backward) { sluice::store_every_stage(plan); }

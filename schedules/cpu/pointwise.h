@@ -79,4 +79,19 @@ inline void compute_pointwise(Plan &plan) {
   output.reorder(x, c, row).vectorize(x, plan.lanes(), TailStrategy::GuardWithIf);
 }
 
+// The gradient of the one tensor that such a layer reads: in one pass over its rows, those adjoints kept for a row that
+// are named; the others are computed where they are read.
+inline void differentiate_pointwise(Plan &plan, const std::vector<std::string> &kept = {}) {
+  using namespace Halide;
+  Func &gradient = plan.gradients["grad_input"];
+  const std::vector<Var> axes = gradient.args();  // c, x, y, n
+  const Var row("row");
+  gradient.fuse(axes[2], axes[3], row).parallel(row, 4, TailStrategy::GuardWithIf);
+  gradient.vectorize(axes[0], plan.lanes(), TailStrategy::GuardWithIf);
+  for (const std::string &name : kept) {
+    Func &adjoint = plan.gradients[name];
+    adjoint.compute_at(gradient, row).vectorize(adjoint.args()[0], plan.lanes(), TailStrategy::RoundUp);
+  }
+}
+
 }  // namespace sluice

@@ -4,17 +4,33 @@
 namespace sluice::testing {
 namespace {
 
+// Along an axis, 0 for height: the output's extent, and what is cut off before it.
+struct TransposedAxis {
+  int64_t stride, dilation, extent, before;
+
+  TransposedAxis(const Attributes &a, size_t axis, int64_t input, int64_t kernel)
+      : stride(a.integer("stride", 1, axis)),
+        dilation(a.integer("dilation", 1, axis)),
+        extent(a.integer("output_size", 0, axis)),
+        before(0) {
+    const int64_t whole = (input - 1) * stride + (kernel - 1) * dilation + 1;
+    if (a.word("padding", "0") == "same") {
+      before = std::max<int64_t>(whole - extent, 0) / 2;
+      return;
+    }
+    before = a.integer("padding", 0, 2 * axis);
+    if (extent == 0)
+      extent = whole - before - a.integer("padding", 0, 2 * axis + 1) + a.integer("output_padding", 0, axis);
+  }
+};
+
 // Every input pixel adds its window to the output.
 template <typename T>
 Array<T> transposed(const Attributes &a, const Array<T> &given, const Array<T> &weight, const Array<T> &bias) {
   const Array<T> input = as_picture(given);
   const int64_t groups = a.integer("groups", 1), inputs = weight.shape[0], outputs = weight.shape[1];
-  const auto extent = [&](size_t axis) {
-    return (input.shape[2 + axis] - 1) * a.integer("stride", 1, axis) - a.integer("padding", 0, 2 * axis) -
-           a.integer("padding", 0, 2 * axis + 1) + (weight.shape[2 + axis] - 1) * a.integer("dilation", 1, axis) +
-           a.integer("output_padding", 0, axis) + 1;
-  };
-  Array<T> output({input.shape[0], outputs * groups, extent(0), extent(1)});
+  const TransposedAxis down(a, 0, input.shape[2], weight.shape[2]), across(a, 1, input.shape[3], weight.shape[3]);
+  Array<T> output({input.shape[0], outputs * groups, down.extent, across.extent});
   for (int64_t n = 0; n < input.shape[0]; n++) {
     for (int64_t i = 0; i < inputs; i++) {
       const int64_t first = i / (inputs / groups) * outputs;
@@ -22,10 +38,8 @@ Array<T> transposed(const Attributes &a, const Array<T> &given, const Array<T> &
         for (int64_t x = 0; x < input.shape[3]; x++) {
           for (int64_t ky = 0; ky < weight.shape[2]; ky++) {
             for (int64_t kx = 0; kx < weight.shape[3]; kx++) {
-              const int64_t v = y * a.integer("stride", 1, 0) + ky * a.integer("dilation", 1, 0) -
-                                a.integer("padding", 0, 0),
-                            u = x * a.integer("stride", 1, 1) + kx * a.integer("dilation", 1, 1) -
-                                a.integer("padding", 0, 2);
+              const int64_t v = y * down.stride + ky * down.dilation - down.before,
+                            u = x * across.stride + kx * across.dilation - across.before;
               if (u < 0 || v < 0 || u >= output.shape[3] || v >= output.shape[2]) continue;
               for (int64_t o = 0; o < outputs; o++)
                 output.at(n, first + o, v, u) += weight.at(i, o, ky, kx) * input.at(n, i, y, x);
@@ -57,7 +71,13 @@ Array<double> bound(const Attributes &a, const Operands<double> &in) {
   if (a.word("norm", "none") != "none") return relative_bound(ConvTranspose2d::value(a, in));
   Array<double> allowed =
       transposed(a, magnitudes(in.at("input")), magnitudes(in.at("weight")), magnitudes(in.at("bias")));
-  for (double &v : allowed.values) v *= 10 * kUnit;
+  // As the attribute `transform` says.
+  const std::vector<int64_t> &weight = in.at("weight").shape;
+  const bool winograd = a.word("algorithm", "fastest") == "fastest" && a.integer("groups", 1) == 1 &&
+                        a.integer("stride", 1, 0) == 1 && a.integer("stride", 1, 1) == 1 && weight[0] >= 16 &&
+                        weight[1] >= 32 && weight[2] == 3 && weight[3] == 3;
+  if (winograd) allowed = largest_of_tile(allowed, a.integer("dilation", 1, 0), a.integer("dilation", 1, 1));
+  for (double &v : allowed.values) v *= (winograd ? 26 : 10) * kUnit;
   return allowed;
 }
 
@@ -73,6 +93,18 @@ const RegisterLayerCases registered(
         {"", "k1_s2", "kernel=1 stride=2 output_padding=1 channels=19", {{1, 6, 5, 6}}, true},
         {"", "k2x4_s2_asymmetric", "kernel=2,4 stride=2 padding=0,1,2,0 channels=5", {{1, 4, 5, 6}}, true},
         {"", "s1", "kernel=3 padding=1 channels=9", {{2, 5, 6, 7}}, true},
+        {"", "s1_winograd", "kernel=3 padding=1 channels=33", {{2, 17, 9, 7}}, false},
+        {"",
+         "s1_winograd_dilation",
+         "kernel=3 padding=2 dilation=2,3 channels=70 activation=relu",
+         {{1, 16, 9, 11}},
+         false},
+        {"", "s1_direct", "kernel=3 padding=1,0,2,1 channels=33", {{2, 17, 9, 7}}, true},
+        {"", "same_s1", "kernel=3 padding=same output_size=9,7 channels=33", {{1, 16, 9, 7}}, false},
+        {"", "same_s2_even", "kernel=3 stride=2 padding=same output_size=10,8 channels=9", {{1, 5, 5, 4}}, true},
+        {"", "same_s2_odd", "kernel=5 stride=2 padding=same output_size=9,7 channels=9", {{2, 5, 5, 4}}, true},
+        {"", "s2_size", "kernel=3 stride=2 padding=1 output_size=10,7 channels=9", {{1, 5, 5, 4}}, true},
+        {"", "s3_size_beyond", "kernel=3 stride=3 padding=1 output_size=15,12 channels=6", {{1, 5, 5, 4}}, true},
         {"", "s3", "kernel=3 stride=3 channels=17", {{1, 5, 4, 5}}, true},
         {"", "s2x1", "kernel=4,3 stride=2,1 padding=1 channels=6", {{1, 5, 4, 5}}, true},
         {"", "s3_k4_overlap", "kernel=4 stride=3 padding=1 output_padding=2 channels=6", {{1, 5, 4, 5}}, true},

@@ -249,8 +249,12 @@ Operands<double> derived_gradients(const Problem &problem, const Array<double> &
   return DoubleBackward(problem, grad_output).run();
 }
 
-Operands<double> float_gradients(const Problem &problem, const Array<double> &grad_output) {
-  const Model model(problem.graph(), problem.tensors(true));
+Operands<double> float_gradients(const Problem &problem, const Array<double> &grad_output, const std::string &purpose) {
+  LoadOptions options;
+  options.purpose = purpose;
+  const std::string layer = problem.layer_case().layer;
+  const Model model(parse_graph(graph_text(problem.layer_case()), layer + ".graph", parse_options(options)),
+                    problem.tensors(true), options);
   const std::vector<float> values(grad_output.values.begin(), grad_output.values.end());
   const std::string output = problem.schema().outputs[0].name;
   const TensorMap made =

@@ -80,6 +80,7 @@ Array<double> random_like(const std::vector<int64_t> &shape, uint32_t seed, bool
 // Gradients of sum(output * grad_output) by port, in the shapes of files: by the derived kernel in double, and by the
 // one in float32 as training runs it. Ports that the problem's node doesn't have are left out.
 Operands<double> derived_gradients(const Problem &problem, const Array<double> &grad_output);
-Operands<double> float_gradients(const Problem &problem, const Array<double> &grad_output);
+Operands<double> float_gradients(const Problem &problem, const Array<double> &grad_output,
+                                 const std::string &purpose = "inference");
 
 }  // namespace sluice::testing

@@ -19,7 +19,7 @@ class LayerTest : public ::testing::TestWithParam<LayerCase> {};
 class ExactLayerTest : public LayerTest {};  // the cases whose whole-number results have no rounding
 
 // The length of the difference over that of the reference.
-[[maybe_unused]] double relative_distance(const Array<double> &value, const Array<double> &reference) {
+double relative_distance(const Array<double> &value, const Array<double> &reference) {
   double difference = 0, length = 1e-60;
   for (size_t i = 0; i < value.values.size(); i++) {
     difference += std::pow(value.values[i] - reference.values[i], 2);
@@ -152,6 +152,22 @@ TEST_P(ExactLayerTest, WholeNumberGradientsExact) {
     for (size_t i = 0; i < gradient.values.size(); i++) {
       ASSERT_EQ(ours->second.values[i], gradient.values[i]) << port << " element " << i;
     }
+  }
+}
+
+// The form of the layer that training runs, with the kernels that it has beside the derived ones.
+TEST_P(LayerTest, TrainingFormHasTheGradient) {
+  // Winograd's sums are within 1.5e-6; the gate and sums over pixels that nearly cancel make more of it.
+  constexpr double kFormBound = 2e-5;
+  const Problem problem(GetParam(), false);
+  const Array<double> value = problem.reference().value(problem.attributes(), problem.operands());
+  const Array<double> grad_output = random_like(value.shape, 7);
+  const Operands<double> expected = derived_gradients(problem, grad_output);
+  for (const auto &[port, made] : float_gradients(problem, grad_output, "training")) {
+    const auto derived = expected.find(port);
+    if (derived == expected.end()) continue;
+    ASSERT_EQ(made.shape, derived->second.shape) << port;
+    EXPECT_LE(relative_distance(made, derived->second), kFormBound) << port;
   }
 }
 

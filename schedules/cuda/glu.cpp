@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// GPU schedule of generators/glu.cpp.
+#include "schedules/cuda/schedule.h"
+
+SLUICE_SCHEDULE(cuda, glu, forward) { sluice::launch_output(plan); }
