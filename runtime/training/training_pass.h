@@ -72,6 +72,7 @@ class TrainingPass {
   std::vector<std::vector<float>> scratch_;
   size_t scratch_used_ = 0;
   TensorMap state_, weight_gradients_;
+  Model::UsedState used_state_;          // of the last forward()
   std::map<std::string, bool> written_;  // by weight: its gradient holds values of this walk
 };
 
