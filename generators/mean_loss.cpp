@@ -7,7 +7,10 @@
 //   hinge_d           (max(1 - real, 0) + max(1 + fake, 0)) / 2, input = real, reference = fake; hinge_g: -x
 //   lsgan_real        (x - 1)^2 (Mao et al., arXiv 1611.04076); lsgan_fake: x^2
 //   wgan_real         x; wgan_fake: -x (the sign of arnabgho/iSketchNFill: the discriminator minimises the real score)
-//   l1                |x - t|; masked_l2: mask (x - t)^2, a mean over all elements, not over those of the mask
+//   l1, l2            |x - t|, (x - t)^2 (JiahuiYu/generative_inpainting: l1 over the whole picture, hole or not)
+//   masked_l1, _l2    mask |x - t|, mask (x - t)^2: means over all elements, not over those of the mask (GuideNet's
+//   loss)
+// The mean is multiplied by `scale`, so that losses can be added.
 #include "broadcast.h"
 #include "layer_generators.h"
 
@@ -18,10 +21,11 @@ using sluice::Stages;
 
 struct MeanLoss : sluice::LayerDefaults {
   static constexpr const char *kName = "mean_loss";
-  static constexpr const char *kSummary = "output [1] = mean of the loss of every element of input";
+  static constexpr const char *kSummary = "output [1] = scale * mean of the loss of every element of input";
   static constexpr bool kAnyRank = true;
   static constexpr int kStrands = 16;
-  static constexpr const char *kLight = "hinge_d+hinge_g+l1+lsgan_fake+lsgan_real+masked_l2+wgan_fake+wgan_real",
+  static constexpr const char *kLight =
+                                  "hinge_d+hinge_g+l1+l2+lsgan_fake+lsgan_real+masked_l1+masked_l2+wgan_fake+wgan_real",
                               *kLogarithmic = "bce+bce_with_logits";
   GeneratorParam<std::string> loss{"loss", kLight};
 
@@ -31,7 +35,8 @@ struct MeanLoss : sluice::LayerDefaults {
   }
   std::vector<Port> outputs() const { return {sluice::port("output", {{"n", ""}})}; }
   std::vector<sluice::Attribute> attributes() const {
-    return {{"loss", sluice::Attribute::Kind::variant, "", {}, {}, {kLight, kLogarithmic}}};
+    using Kind = sluice::Attribute::Kind;
+    return {{"loss", Kind::variant, "", {}, {}, {kLight, kLogarithmic}}, {"scale", Kind::real, "1", {}, {}, {}}};
   }
   std::map<std::string, std::string> variants() const { return {{"loss", loss.value()}}; }
   std::vector<Expr> extents(const Context &, const std::string &) const { return {1}; }
@@ -56,7 +61,7 @@ struct MeanLoss : sluice::LayerDefaults {
     total(n) = in.constant(0);
     total(n) += row(rows[0], rows[1]);
     const Expr count = cast(in.element, e.at("c") * e.at("x")) * cast(in.element, e.at("y") * e.at("n"));
-    stages.add("output")(n) = total(n) / count;
+    stages.add("output")(n) = total(n) / count * in.scalar("scale");
     return stages;
   }
 
@@ -70,8 +75,8 @@ struct MeanLoss : sluice::LayerDefaults {
                          positive(v) - v * t + log(one + exp(zero - abs(v)))});
     }
     const Expr d = v - t;
-    return choose(in, {(positive(one - v) + positive(one + t)) * in.constant(0.5), zero - v, abs(d), v * v,
-                       (v - one) * (v - one), mask * d * d, zero - v, v});
+    return choose(in, {(positive(one - v) + positive(one + t)) * in.constant(0.5), zero - v, abs(d), d * d, v * v,
+                       (v - one) * (v - one), mask * abs(d), mask * d * d, zero - v, v});
   }
   // The loss that the node names.
   static Expr choose(const Context &in, const std::vector<Expr> &losses) {

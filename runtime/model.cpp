@@ -141,14 +141,27 @@ void Model::update_state(const PlannedStep &step, const ExecutionPlan &plan, flo
   }
 }
 
+TensorMap Model::state_of(const LayerNode &layer, const TensorMap &state) const {
+  TensorMap now;
+  for (const SchemaPort &port : layer.schema().state) {
+    if (!layer.holds(port.when)) continue;
+    const std::string name = layer.weight_name(port);
+    const auto changed = state.find(name);
+    now[name] = changed != state.end() ? changed->second : weights_.at(name);
+  }
+  return now;
+}
+
 void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
-                          TensorMap &state) const {
+                          TensorMap &state, UsedState *used) const {
   const LayerNode &layer = *step.layer;
   const bool has_parameters = !layer.schema().parameters.empty();
   std::vector<std::vector<Packed>> repacked;
   const StateUpdate update = layer.updates_state();
   if (update == StateUpdate::after && has_parameters) repacked = pack(layer, state);
+  if (update == StateUpdate::after && used != nullptr) (*used)[step.node->name] = state_of(layer, state);
   if (update != StateUpdate::none) update_state(step, plan, arena, state);
+  if (update == StateUpdate::before && used != nullptr) (*used)[step.node->name] = state_of(layer, state);
   if (update == StateUpdate::before && has_parameters) repacked = pack(layer, state);
   const auto &packed = has_parameters && repacked.empty() ? packed_.at(layer.node().name) : repacked;
   CallContext context;
@@ -172,7 +185,8 @@ void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, fl
       &context);
 }
 
-void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &options, TensorMap &state) const {
+void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &options, TensorMap &state,
+                    UsedState *used) const {
   const int total = static_cast<int>(plan.steps().size());
   int done = 0;
   for (const PlannedStep &step : plan.steps()) {
@@ -181,7 +195,7 @@ void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &o
       throw Error(ErrorCode::interrupted, fmt::format("model {}: cancelled", graph_.model));
     done++;
     if (step.layer != nullptr) {
-      execute_layer(step, plan, arena, options, state);
+      execute_layer(step, plan, arena, options, state, used);
     } else if (step.node->op == "reshape") {
       copy_reshaped(plan.view(step.inputs[0], arena), plan.view(step.outputs[0], arena));
     } else if (step.node->op == "concat") {

@@ -69,8 +69,11 @@ class Model {
   // What run() is made of, for callers that keep the arena (the backward walk, benchmarks).
   ExecutionPlan plan_for(const TensorMap &inputs, const PlanOptions &options) const;
   void fill_inputs(const ExecutionPlan &plan, const TensorMap &inputs, float *arena) const;
+  // By node, of those that change their state: what the node itself computed with, which is what its gradient needs.
+  using UsedState = std::map<std::string, TensorMap>;
   // `state`: tensors that stand in for weights of that name; what the run changes is put there.
-  void execute(const ExecutionPlan &plan, float *arena, const RunOptions &options, TensorMap &state) const;
+  void execute(const ExecutionPlan &plan, float *arena, const RunOptions &options, TensorMap &state,
+               UsedState *used = nullptr) const;
 
   // Other values for weights of these names, of the same shapes, packed into the memory that is there. Not while
   // another thread uses the model. Error bad_file, naming the weight, for another name or shape.
@@ -97,7 +100,8 @@ class Model {
                    const std::vector<std::vector<Packed>> &groups) const;
   void update_state(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state) const;
   void execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
-                     TensorMap &state) const;
+                     TensorMap &state, UsedState *used) const;
+  TensorMap state_of(const LayerNode &layer, const TensorMap &state) const;
 
   Graph graph_;
   TensorMap weights_, joined_;  // joined_: of weight names that stand for several tensors

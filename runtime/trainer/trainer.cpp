@@ -98,8 +98,8 @@ std::set<std::string> Trainer::trained_networks() const {
 // The state before the first step.
 void Trainer::begin() {
   if (options_.resume.empty() && !checkpoints_.files().empty()) {
-    throw Error(ErrorCode::usage, fmt::format("{}: a training is there already; --resume latest goes on with it",
-                                              options_.out.string()));
+    throw Error(ErrorCode::usage,
+                fmt::format("{}: a training is there already; --resume latest goes on with it", options_.out.string()));
   }
   state_.seed = options_.seed.value_or(recipe_.seed);
   const std::set<std::string> trained = trained_networks();
@@ -170,10 +170,12 @@ std::string Trainer::summary() const {
   int64_t parameters = 0, arena = 0, packed = 0;
   for (const auto &[name, tensor] : state_.parameters) parameters += tensor.elements();
   for (const auto &step : trained_) arena += step->arena_bytes(), packed += step->packed_bytes();
-  const std::string pictures = source_->files() == 0 ? "computed pictures" : fmt::format("{} pictures", source_->files());
-  return fmt::format("recipe {}: seed {}, {} parameters, {} of {}x{}, batch {}, {} MB of tensors, {} MB of packed weights",
-                     recipe_.name, state_.seed, parameters, pictures, recipe_.data.width, recipe_.data.height,
-                     recipe_.data.batch, arena >> 20, packed >> 20);
+  const std::string pictures =
+      source_->files() == 0 ? "computed pictures" : fmt::format("{} pictures", source_->files());
+  return fmt::format(
+      "recipe {}: seed {}, {} parameters, {} of {}x{}, batch {}, {} MB of tensors, {} MB of packed weights",
+      recipe_.name, state_.seed, parameters, pictures, recipe_.data.width, recipe_.data.height, recipe_.data.batch,
+      arena >> 20, packed >> 20);
 }
 
 // ---- a round
@@ -246,7 +248,8 @@ void Trainer::run(const std::atomic<bool> &stop) {
     if (saved) save();
     if (stop.load()) {
       if (!saved) save();
-      throw Error(ErrorCode::interrupted, fmt::format("interrupted after step {}; --resume latest goes on", state_.step));
+      throw Error(ErrorCode::interrupted,
+                  fmt::format("interrupted after step {}; --resume latest goes on", state_.step));
     }
   }
   if (!saved) save();  // there was nothing left to do

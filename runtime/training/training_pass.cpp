@@ -133,7 +133,8 @@ void TrainingPass::forward(const TensorMap &inputs, const RunOptions &options) {
   first_given_input(model_.graph(), inputs);  // refuses unknown names
   model_.fill_inputs(values_plan_, inputs, values_.get());
   state_.clear();
-  model_.execute(values_plan_, values_.get(), options, state_);
+  used_state_.clear();
+  model_.execute(values_plan_, values_.get(), options, state_, &used_state_);
 }
 
 std::string TrainingPass::tensor_of(const std::string &name) const {
@@ -196,7 +197,8 @@ BufferView TrainingPass::operand(const PlannedStep &step, const std::string &nam
   }
   const SchemaPort *port = argument_port(schema, name);
   if (port == nullptr) throw Error(ErrorCode::not_found, fmt::format("{}: no port '{}'", step.layer->where(), name));
-  return model_.parameter(*step.layer, *port, state_);
+  const auto used = used_state_.find(step.node->name);
+  return model_.parameter(*step.layer, *port, used == used_state_.end() ? state_ : used->second);
 }
 
 // Where the backward kernel of a step puts its gradients: the first that arrives goes straight to its place, others are

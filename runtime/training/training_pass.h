@@ -77,6 +77,7 @@ class TrainingPass {
   std::map<size_t, std::unique_ptr<DataGradient>> data_gradients_;  // by step
   Arena data_arena_;                                                // which they share
   TensorMap state_, weight_gradients_;
+  Model::UsedState used_state_;          // of the last forward()
   std::map<std::string, bool> written_;  // by weight: its gradient holds values of this walk
 };
 

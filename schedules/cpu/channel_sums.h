@@ -7,20 +7,24 @@ namespace sluice {
 
 constexpr int kRowsOfTask = 2;
 
-// A sum (or maximum) over the channels of every pixel of a row: in `lanes` parts, then over those for vectors of
-// pixels. The order depends on the number of channels alone.
-inline void reduce_channels(Plan &plan, Halide::Func &sum) {
+// A sum (or maximum) over the channels of every pixel of a row, for a row of `consumer`: in `lanes` parts, then over
+// those for vectors of pixels. The order depends on the number of channels alone.
+inline void reduce_channels(Plan &plan, Halide::Func &sum, Halide::Func &consumer, const Halide::Var &row) {
   using namespace Halide;
-  const Var x("x"), row("row"), lane("lane");
+  const Var x("x"), lane("lane");
   const RVar outer("outer"), inner("inner");
-  Func &output = plan.stages["output"];
   const int lanes = plan.lanes();
   Func partial =
       sum.update().split(sum.rvars()[0], outer, inner, lanes, TailStrategy::GuardWithIf).rfactor(inner, lane);
-  partial.compute_at(output, row).vectorize(lane, lanes, TailStrategy::RoundUp);
+  partial.compute_at(consumer, row).vectorize(lane, lanes, TailStrategy::RoundUp);
   partial.update().reorder(lane, outer, x).vectorize(lane, lanes, TailStrategy::RoundUp);
-  sum.compute_at(output, row).vectorize(x, lanes, TailStrategy::GuardWithIf);
+  sum.compute_at(consumer, row).vectorize(x, lanes, TailStrategy::GuardWithIf);
   sum.update().reorder(x, inner).vectorize(x, lanes, TailStrategy::GuardWithIf);
+}
+
+// For a row of the output.
+inline void reduce_channels(Plan &plan, Halide::Func &sum) {
+  reduce_channels(plan, sum, plan.stages["output"], Halide::Var("row"));
 }
 
 // Rows in parallel, channels side by side, or pixels where there are few.
