@@ -228,7 +228,9 @@ class PackGenerator : public LayerGenerator<Layer, PackGenerator<Layer>> {
     for (const auto &entry : derived.all()) Halide::Func(entry.second).compute_root();
     plan.stages = this->layer.pack(this->context_);
     for (const Port &port : this->layer.packed()) {
-      *this->outputs_[port.name] = plan.stages[port.name];
+      Halide::Func packed = plan.stages[port.name];
+      if (dimensions(port) > 2) packed.parallel(packed.args().back());
+      *this->outputs_[port.name] = packed;
       this->bound_output(port.name);
     }
   }

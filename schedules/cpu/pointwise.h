@@ -85,12 +85,11 @@ inline void differentiate_pointwise(Plan &plan, const std::vector<std::string> &
   using namespace Halide;
   Func &gradient = plan.gradients["grad_input"];
   const std::vector<Var> axes = gradient.args();  // c, x, y, n
-  const Var row("row");
-  gradient.fuse(axes[2], axes[3], row).parallel(row, 4, TailStrategy::GuardWithIf);
-  gradient.vectorize(axes[0], plan.lanes(), TailStrategy::GuardWithIf);
+  // Rows of one picture: of fused rows and pictures a row's adjoints would be asked for whole pictures.
+  gradient.parallel(axes[2]).vectorize(axes[0], plan.lanes(), TailStrategy::GuardWithIf);
   for (const std::string &name : kept) {
     Func &adjoint = plan.gradients[name];
-    adjoint.compute_at(gradient, row).vectorize(adjoint.args()[0], plan.lanes(), TailStrategy::RoundUp);
+    adjoint.compute_at(gradient, axes[2]).vectorize(adjoint.args()[0], plan.lanes(), TailStrategy::RoundUp);
   }
 }
 

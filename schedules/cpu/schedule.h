@@ -8,33 +8,43 @@
 
 namespace sluice {
 
-// The loops of a definition: its outer axes in parallel, its innermost one in vectors. Axes that an update reduces or
-// places by an expression stay as they are, so that an element's sum has one order whatever thread it is on.
-inline void spread(Halide::Stage stage, const std::vector<Halide::Var> &axes, const Plan &plan) {
+// The loops over `axes`, which a definition names as they are: the last two in parallel, a first one in vectors. Those
+// that it reduces or places by an expression stay where they are, so that an element's sum has one order whatever thread
+// it is on.
+inline void spread(Halide::Stage stage, std::vector<Halide::Var> axes, const Halide::Var &innermost, const Plan &plan) {
   using namespace Halide;
-  constexpr size_t kPicture = 3;  // smaller ones are not worth a task
-  if (axes.size() < kPicture) return;
-  const Var row("row");
-  stage.vectorize(axes[0], plan.lanes(), TailStrategy::GuardWithIf);
-  stage.fuse(axes[axes.size() - 2], axes.back(), row).parallel(row);
+  const Var row("row"), vectors("vectors");
+  const bool dense = !axes.empty() && axes.front().same_as(innermost);
+  if (dense) axes.erase(axes.begin());
+  if (dense && axes.size() < 2) {
+    stage.split(innermost, vectors, innermost, plan.lanes(), TailStrategy::GuardWithIf).vectorize(innermost);
+    stage.parallel(vectors);
+    return;
+  }
+  if (dense) stage.vectorize(innermost, plan.lanes(), TailStrategy::GuardWithIf);
+  if (axes.size() >= 2) stage.fuse(axes[axes.size() - 2], axes.back(), row).parallel(row);
 }
 
 // Backward, plain: every stage stored once.
 inline void store_every_stage(Plan &plan) {
   using namespace Halide;
+  constexpr size_t kPicture = 3;  // axes; smaller stages are not worth a task
   for (const auto &list : {plan.stages.all(), plan.gradients.all()}) {
     for (const auto &entry : list) {
       Func stage(entry.second);
       stage.compute_root();
       const std::vector<Var> axes = stage.args();
-      spread(stage, axes, plan);
+      if (axes.size() < kPicture) continue;
+      spread(stage, axes, axes[0], plan);
       for (int u = 0; u < stage.num_update_definitions(); u++) {
+        std::vector<Var> plain;
         const std::vector<Expr> places = stage.update_args(u);
-        const bool pure = std::all_of(places.begin(), places.end(), [&](const Expr &place) {
-          const auto *variable = place.as<Internal::Variable>();
-          return variable != nullptr && !variable->reduction_domain.defined();
-        });
-        if (pure) spread(stage.update(u), axes, plan);
+        for (size_t d = 0; d < axes.size(); d++) {
+          const auto *variable = places[d].as<Internal::Variable>();
+          if (variable != nullptr && variable->name == axes[d].name()) plain.push_back(axes[d]);
+        }
+        stage.update(u).unscheduled();
+        spread(stage.update(u), plain, axes[0], plan);
       }
     }
   }
