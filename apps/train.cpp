@@ -62,7 +62,10 @@ Json report_json(const TrainReport &report) {
           {"images_per_s", report.images_per_s},
           {"data_wait", report.data_wait},
           {"milliseconds",
-           {{"pack", 1e3 * t.pack_s}, {"forward", 1e3 * t.forward_s}, {"backward", 1e3 * t.backward_s}, {"update", 1e3 * t.update_s}}}};
+           {{"pack", 1e3 * t.pack_s},
+            {"forward", 1e3 * t.forward_s},
+            {"backward", 1e3 * t.backward_s},
+            {"update", 1e3 * t.update_s}}}};
 }
 
 // On a terminal reports overwrite each other; in a file each has its line.

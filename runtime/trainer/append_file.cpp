@@ -15,8 +15,8 @@ namespace sluice {
 namespace {
 
 [[noreturn]] void fail(const std::filesystem::path &path, const char *what, int number) {
-  throw Error(ErrorCode::input_failed,
-              fmt::format("{}: cannot write the file: {}: {}", path.string(), what, std::generic_category().message(number)));
+  throw Error(ErrorCode::input_failed, fmt::format("{}: cannot write the file: {}: {}", path.string(), what,
+                                                   std::generic_category().message(number)));
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ struct Window {
 Window window_of(const RecipeData &data, const Photo &photo, Draws &draws) {
   if (data.crop == Crop::whole) return {0, 0, photo.width, photo.height};
   // The largest scale at which a window of the wanted shape fits.
-  const double fitting = std::min(static_cast<double>(photo.width) / data.width,
-                                  static_cast<double>(photo.height) / data.height);
+  const double fitting =
+      std::min(static_cast<double>(photo.width) / data.width, static_cast<double>(photo.height) / data.height);
   double scale = data.crop == Crop::centre ? fitting : std::min(1.0, fitting);  // pixels of the picture for one of ours
   if (data.shorter) {
     const int shorter = std::min(photo.width, photo.height);

@@ -86,7 +86,8 @@ fs::path CheckpointFolder::save(int64_t step, const Archive &archive) {
 Archive CheckpointFolder::read(const fs::path &file) {
   Archive archive = read_safetensors(file);
   if (archive.metadata.count("crc32.__metadata__") == 0)
-    throw Error(ErrorCode::bad_file, fmt::format("{}: no checkpoint of a training: it has no checksums", file.string()));
+    throw Error(ErrorCode::bad_file,
+                fmt::format("{}: no checkpoint of a training: it has no checksums", file.string()));
   for (const auto &[name, tensor] : archive.tensors) {
     if (archive.metadata.count("crc32." + name) == 0)
       throw Error(ErrorCode::bad_file, fmt::format("{}: tensor '{}' has no checksum", file.string(), name));

@@ -53,7 +53,8 @@ std::string event_at(int64_t step) {
 std::filesystem::path new_name(const std::filesystem::path &folder) {
   char host[256] = "host";
   if (::gethostname(host, sizeof(host) - 1) != 0) std::strcpy(host, "host");
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
   return folder / fmt::format("events.out.tfevents.{}.{}.{}", seconds.count(), host, ::getpid());
 }
 
@@ -81,8 +82,8 @@ void EventFile::add_numbers(int64_t step, const std::map<std::string, double> &n
 void EventFile::add_picture(int64_t step, const std::string &tag, int width, int height,
                             std::span<const std::byte> png) {
   const std::string image =
-      number_field(kImageHeight, static_cast<uint64_t>(height)) + number_field(kImageWidth, static_cast<uint64_t>(width)) +
-      number_field(kImageColourspace, kRgb) +
+      number_field(kImageHeight, static_cast<uint64_t>(height)) +
+      number_field(kImageWidth, static_cast<uint64_t>(width)) + number_field(kImageColourspace, kRgb) +
       bytes_field(kImageBytes, std::string_view(reinterpret_cast<const char *>(png.data()), png.size()));
   const std::string value = bytes_field(kValueTag, tag) + bytes_field(kValueImage, image);
   add(event_at(step) + bytes_field(kEventSummary, bytes_field(kSummaryValue, value)));

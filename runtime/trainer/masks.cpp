@@ -66,7 +66,8 @@ void draw_stroke(const BrushOptions &brush, Canvas &canvas, Draws &draws) {
     points.push_back({static_cast<int64_t>(std::clamp(x, 0.0, w)), static_cast<int64_t>(std::clamp(y, 0.0, h))});
   }
   const auto ends = brush.width;
-  const auto width = static_cast<int64_t>(draws.uniform(static_cast<double>(ends.first), static_cast<double>(ends.second)));
+  const auto width =
+      static_cast<int64_t>(draws.uniform(static_cast<double>(ends.first), static_cast<double>(ends.second)));
   for (size_t i = 1; i < points.size(); i++)
     draw_capsule(canvas, points[i - 1], points[i], static_cast<double>(width) / 2);
 }
@@ -89,8 +90,9 @@ void check_masks(const MaskOptions &options, int width, int height) {
   const RectangleOptions &rectangle = *options.rectangle;
   const auto check = [](const char *side, int64_t size, int64_t margin, int64_t delta, int64_t picture) {
     if (size + 2 * margin > picture) {
-      throw Error(ErrorCode::usage, fmt::format("a rectangle {} of {} with margins of {} is too large for pictures of {}",
-                                                side, size, margin, picture));
+      throw Error(ErrorCode::usage,
+                  fmt::format("a rectangle {} of {} with margins of {} is too large for pictures of {}", side, size,
+                              margin, picture));
     }
     if (delta / 2 * 2 >= size)
       throw Error(ErrorCode::usage, fmt::format("delta {} leaves nothing of a rectangle {} of {}", delta, side, size));

@@ -30,7 +30,8 @@ std::vector<fs::path> files_of_folder(const fs::path &folder) {
     if (can_write(entry->path()) && entry->is_regular_file(ignored)) files.push_back(entry->path());
   }
   if (problem)
-    throw Error(ErrorCode::input_failed, fmt::format("{}: cannot read the folder: {}", folder.string(), problem.message()));
+    throw Error(ErrorCode::input_failed,
+                fmt::format("{}: cannot read the folder: {}", folder.string(), problem.message()));
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -66,8 +67,7 @@ Photo photo_of(const Picture &picture) {
 
 }  // namespace
 
-PictureFiles::PictureFiles(const fs::path &source, int64_t cache_bytes,
-                           std::function<void(const std::string &)> report)
+PictureFiles::PictureFiles(const fs::path &source, int64_t cache_bytes, std::function<void(const std::string &)> report)
     : report_(std::move(report)), cache_left_(cache_bytes), source_(source.string()) {
   std::error_code problem;
   const fs::file_status status = fs::status(source, problem);
@@ -135,8 +135,14 @@ struct Shape {
 Shape draw_shape(Draws &draws) {
   const bool round = draws.uniform() < 0.5;
   const double angle = draws.uniform(0, std::numbers::pi);
-  Shape shape{round, draws.uniform(), draws.uniform(), draws.uniform(0.05, 0.35), draws.uniform(0.05, 0.35),
-              std::cos(angle), std::sin(angle), {}};
+  Shape shape{round,
+              draws.uniform(),
+              draws.uniform(),
+              draws.uniform(0.05, 0.35),
+              draws.uniform(0.05, 0.35),
+              std::cos(angle),
+              std::sin(angle),
+              {}};
   shape.colour = draw_colour(draws);
   return shape;
 }
@@ -153,7 +159,8 @@ bool holds(const Shape &shape, double x, double y) {
 Photo procedural_picture(int width, int height, Draws &draws) {
   std::array<Colour, 4> corners;
   for (Colour &corner : corners) corner = draw_colour(draws);
-  const double direction = draws.uniform(0, std::numbers::pi), waves = draws.uniform(2, 8), depth = draws.uniform(0, 60);
+  const double direction = draws.uniform(0, std::numbers::pi), waves = draws.uniform(2, 8),
+               depth = draws.uniform(0, 60);
   std::vector<Shape> shapes;
   const int64_t count = draws.integer(2, 5);
   for (int64_t i = 0; i < count; i++) shapes.push_back(draw_shape(draws));

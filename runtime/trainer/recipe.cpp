@@ -22,8 +22,8 @@ namespace {
 constexpr size_t kMaxFile = 1u << 20;  // bytes
 constexpr int64_t kMany = int64_t{1} << 40, kMostSide = 8192, kMostBatch = 4096, kMostPieces = 100;
 constexpr size_t kMostParts = 100;  // networks, steps
-const std::vector<std::string> kStatements = {"recipe",     "param",  "network",  "data", "mask", "step", "average",
-                                              "checkpoint", "sample", "validate", "log",  "run"};
+const std::vector<std::string> kStatements = {"recipe",  "param",      "network", "data",     "mask", "step",
+                                              "average", "checkpoint", "sample",  "validate", "log",  "run"};
 
 class RecipeParser {
  public:

@@ -58,8 +58,8 @@ Picture sample_grid(const Model &model, const std::string &output, const std::ve
     const Picture truth = tensor_to_picture(samples[row].at("image"), given);
     const Picture made = tensor_to_picture(model.run(samples[row]).at(output), shown);
     if (made.width != truth.width || made.height != truth.height)
-      throw Error(ErrorCode::input_failed, fmt::format("model {}: output '{}' is not as large as its picture",
-                                                       model.graph().model, output));
+      throw Error(ErrorCode::input_failed,
+                  fmt::format("model {}: output '{}' is not as large as its picture", model.graph().model, output));
     if (row == 0) {
       grid = {3 * truth.width + 2 * kGap, static_cast<int>(samples.size()) * (truth.height + kGap) - kGap, 3, 8, {}};
       grid.samples.assign(static_cast<size_t>(grid.width) * static_cast<size_t>(grid.height) * 3, kBorder);

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
+#include "runtime/execution_plan.h"
 #include "runtime/input_shapes.h"
 #include "runtime/layer_call.h"
-#include "runtime/execution_plan.h"
 #include "runtime/structural.h"
 #include "runtime/training/initialisation.h"
 #include "weights_io/error.h"

@@ -129,7 +129,8 @@ class StepComposer {
       if (!source.empty()) own[input.name] = read(source, &input);
     }
     if (!given.empty() && given.size() != wanted.size()) {
-      position_.fail(fmt::format("model {} reads {}, got {} tensors", graph.model, fmt::join(wanted, ","), given.size()));
+      position_.fail(
+          fmt::format("model {} reads {}, got {} tensors", graph.model, fmt::join(wanted, ","), given.size()));
     }
     return own;
   }
@@ -159,7 +160,8 @@ class StepComposer {
 
   void define(const std::string &visible, const std::string &tensor) {
     if (visible == kImage || visible == kMask) position_.fail(in_quotes(visible) + " is a tensor of the data");
-    if (!tensors_.emplace(visible, tensor).second) position_.fail(fmt::format("tensor {} is already made", in_quotes(visible)));
+    if (!tensors_.emplace(visible, tensor).second)
+      position_.fail(fmt::format("tensor {} is already made", in_quotes(visible)));
   }
 
   // The tensor behind a name. One of the data is an input of the graph, in the units that its first reader states.

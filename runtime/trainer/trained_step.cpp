@@ -73,8 +73,8 @@ TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const Ste
   pass_ = std::make_unique<TrainingPass>(*model_, shapes, std::move(options));
   for (const Objective &objective : objectives_) {
     if (pass_->value(objective.tensor).elements() != 1) {
-      throw Error(ErrorCode::bad_file, fmt::format("{}:{}: step '{}' minimises '{}', which is not one number", recipe.file,
-                                                   step.line, step.name, objective.tensor));
+      throw Error(ErrorCode::bad_file, fmt::format("{}:{}: step '{}' minimises '{}', which is not one number",
+                                                   recipe.file, step.line, step.name, objective.tensor));
     }
     StoredTensor &seed = seeds_[objective.tensor] = StoredTensor::of_f32({1});
     seed.f32()[0] = static_cast<float>(objective.weight);

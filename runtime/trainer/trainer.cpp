@@ -57,10 +57,10 @@ struct Trainer::Sums {
   Clock::time_point start = Clock::now();
   double waited_before = 0;
   int64_t rounds = 0;
+  std::map<std::string, double> updates;  // by step: rounds that were not left out
   std::map<std::string, double> losses;
   std::map<std::string, double> totals, norms, rates;  // by step
   StepTimes times;
-  double batch_s = 0;
 };
 
 Trainer::Trainer(Recipe recipe, TrainOptions options, TrainEvents events)
@@ -98,8 +98,8 @@ std::set<std::string> Trainer::trained_networks() const {
 // The state before the first step.
 void Trainer::begin() {
   if (options_.resume.empty() && !checkpoints_.files().empty()) {
-    throw Error(ErrorCode::usage, fmt::format("{}: a training is there already; --resume latest goes on with it",
-                                              options_.out.string()));
+    throw Error(ErrorCode::usage,
+                fmt::format("{}: a training is there already; --resume latest goes on with it", options_.out.string()));
   }
   state_.seed = options_.seed.value_or(recipe_.seed);
   const std::set<std::string> trained = trained_networks();
@@ -170,10 +170,12 @@ std::string Trainer::summary() const {
   int64_t parameters = 0, arena = 0, packed = 0;
   for (const auto &[name, tensor] : state_.parameters) parameters += tensor.elements();
   for (const auto &step : trained_) arena += step->arena_bytes(), packed += step->packed_bytes();
-  const std::string pictures = source_->files() == 0 ? "computed pictures" : fmt::format("{} pictures", source_->files());
-  return fmt::format("recipe {}: seed {}, {} parameters, {} of {}x{}, batch {}, {} MB of tensors, {} MB of packed weights",
-                     recipe_.name, state_.seed, parameters, pictures, recipe_.data.width, recipe_.data.height,
-                     recipe_.data.batch, arena >> 20, packed >> 20);
+  const std::string pictures =
+      source_->files() == 0 ? "computed pictures" : fmt::format("{} pictures", source_->files());
+  return fmt::format(
+      "recipe {}: seed {}, {} parameters, {} of {}x{}, batch {}, {} MB of tensors, {} MB of packed weights",
+      recipe_.name, state_.seed, parameters, pictures, recipe_.data.width, recipe_.data.height, recipe_.data.batch,
+      arena >> 20, packed >> 20);
 }
 
 // ---- a round
@@ -194,6 +196,7 @@ bool Trainer::round(Sums &sums) {
       continue;
     }
     for (const auto &[name, value] : result.losses) sums.losses[step->name() + "." + name] += value;
+    sums.updates[step->name()]++;
     sums.totals[step->name()] += result.total;
     sums.norms[step->name()] += result.gradient_norm;
     sums.rates[step->name()] = result.learning_rate;
@@ -246,7 +249,8 @@ void Trainer::run(const std::atomic<bool> &stop) {
     if (saved) save();
     if (stop.load()) {
       if (!saved) save();
-      throw Error(ErrorCode::interrupted, fmt::format("interrupted after step {}; --resume latest goes on", state_.step));
+      throw Error(ErrorCode::interrupted,
+                  fmt::format("interrupted after step {}; --resume latest goes on", state_.step));
     }
   }
   if (!saved) save();  // there was nothing left to do
@@ -258,14 +262,15 @@ void Trainer::report(Sums &sums) {
   told.step = state_.step, told.steps = steps_;
   std::vector<double> numbers = {seconds, 0};
   for (const auto &step : trained_) {
+    const double updates = sums.updates[step->name()];  // 0 makes nan of the means
     for (const Objective &objective : step->objectives()) {
       const std::string name = step->name() + "." + objective.tensor;
-      told.losses.emplace_back(name, sums.losses[name] / rounds);
+      told.losses.emplace_back(name, sums.losses[name] / updates);
       numbers.push_back(told.losses.back().second);
     }
-    numbers.push_back(sums.norms[step->name()] / rounds);
+    numbers.push_back(sums.norms[step->name()] / updates);
     numbers.push_back(sums.rates[step->name()]);
-    told.loss += sums.totals[step->name()] / rounds;
+    told.loss += sums.totals[step->name()] / updates;
   }
   numbers[1] = told.loss;
   told.images_per_s = rounds * static_cast<double>(recipe_.data.batch) / seconds;

@@ -23,10 +23,10 @@
 namespace sluice {
 
 struct TrainOptions {
-  std::filesystem::path data;  // not read where the recipe computes its pictures
-  std::filesystem::path out;   // a folder, made if need be
-  std::string resume;          // empty: begin; "latest": the newest checkpoint of `out`; else a checkpoint file
-  bool changed_recipe = false;  // resume although the recipe is not the one that the checkpoint was made with
+  std::filesystem::path data;    // not read where the recipe computes its pictures
+  std::filesystem::path out;     // a folder, made if need be
+  std::string resume;            // empty: begin; "latest": the newest checkpoint of `out`; else a checkpoint file
+  bool changed_recipe = false;   // resume although the recipe is not the one that the checkpoint was made with
   std::optional<int64_t> steps;  // in place of the recipe's
   std::optional<uint64_t> seed;
   // The graph file of a network. Default: the name is a file.

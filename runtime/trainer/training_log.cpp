@@ -41,10 +41,7 @@ fs::path prepared_table(const fs::path &folder, const std::vector<std::string> &
 }  // namespace
 
 TrainingLog::TrainingLog(const fs::path &folder, std::vector<std::string> columns, int64_t step)
-    : folder_(folder),
-      columns_(std::move(columns)),
-      table_(prepared_table(folder, columns_, step)),
-      events_(folder) {}
+    : folder_(folder), columns_(std::move(columns)), table_(prepared_table(folder, columns_, step)), events_(folder) {}
 
 void TrainingLog::add(int64_t step, const std::vector<double> &numbers) {
   std::string line = std::to_string(step);

@@ -17,8 +17,8 @@ struct OptimizerState {
 };
 
 struct TrainingState {
-  int64_t step = 0;      // rounds done; a round is every step of the recipe once
-  int64_t skips = 0;     // rounds in a row that were left out
+  int64_t step = 0;   // rounds done; a round is every step of the recipe once
+  int64_t skips = 0;  // rounds in a row that were left out
   uint64_t seed = 0;
   double best_loss = std::numeric_limits<double>::infinity();
   TensorMap parameters, state, average;              // "<network>.<weight>"; average may be empty

@@ -44,8 +44,8 @@ void try_training(Recipe recipe, TrainOptions options, const TrainEvents &events
   const Trainer again(recipe, options, events);
   const Archive read = state_archive(again.state(), recipe.text);
   if (read.tensors != written.tensors || read.metadata != written.metadata || again.state().step != kSteps)
-    throw Error(ErrorCode::input_failed, fmt::format("{}: the checkpoint read back is not what was written",
-                                                     options.out.string()));
+    throw Error(ErrorCode::input_failed,
+                fmt::format("{}: the checkpoint read back is not what was written", options.out.string()));
 }
 
 }  // namespace sluice
