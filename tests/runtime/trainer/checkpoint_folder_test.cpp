@@ -100,9 +100,9 @@ size_t temporary_files(const std::filesystem::path &folder) {
 }
 
 TEST(CheckpointFolder, EveryCallOfASaveMayFail) {
-  int tried = 0, reported = 0;
   for (const char *function : {"open", "pwrite", "fsync", "rename", "close"}) {
-    const int calls = calls_of_a_save(function);
+    const std::string called = function;
+    const int calls = calls_of_a_save(called);
     ASSERT_GT(calls, 0) << function;
     for (int at = 0; at < calls; at++) {
       for (const int number : {ENOSPC, EIO, EDQUOT, EROFS, EACCES}) {
@@ -129,12 +129,14 @@ TEST(CheckpointFolder, EveryCallOfASaveMayFail) {
         EXPECT_EQ(temporary_files(folder.path()), 0u) << function << " " << at;
         EXPECT_EQ(checkpoints.save(3, archive_of(3)).filename(), "step-000000000003.safetensors");
         EXPECT_EQ(checkpoints.newest(nullptr).archive.tensors.at("a").f32()[0], 3.0f);
-        tried++, reported += failed ? 1 : 0;
+        // What does not matter to the file, which is in its place by then: closing the folder's descriptor; a folder
+        // that may be entered but not read, so that it cannot be synced.
+        const bool last = at == calls - 1;
+        const bool silent = last && ((called == "close") || (called == "open" && number == EACCES));
+        EXPECT_EQ(failed, !silent) << function << " " << at << " " << number;
       }
     }
   }
-  // Not reported: the folder's own descriptor, where it cannot be opened for lack of rights or closed.
-  EXPECT_GE(reported, tried * 3 / 4) << tried;
 }
 
 TEST(CheckpointFolder, ShortAndInterruptedWritesAreCarriedOn) {
