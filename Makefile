@@ -15,7 +15,7 @@ CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test trust fuzz demo systems bench bench-peers asan float-stores format lint rules clean distclean help
+.PHONY: build setup test trust fuzz demo demo-train systems bench bench-peers asan float-stores format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target sluice
@@ -39,6 +39,9 @@ fuzz:  ## random files against every reader, MINUTES=1 of processor time each (T
 
 demo: build  ## build the program only, then show what it does
 	@bash tools/demo.sh
+
+demo-train: build  ## train a narrow network for a minute or two, with a kill and a resume on the way
+	@bash tools/demo_train.sh
 
 systems: build  ## run every row of README's table of systems
 	@.venv/bin/python tools/systems.py build/bin/sluice

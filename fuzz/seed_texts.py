@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seeds of the fuzz targets graph and class_names: small texts that use every statement, and wrong ones."""
+"""Seeds of the fuzz targets graph, recipe and class_names: small texts that use every statement, and wrong ones."""
 from seed_names import lines_of, names_seeds
 
 GRAPH = """model m multiple=8
@@ -247,6 +247,45 @@ def graph_seeds():
     return {**{name: text.encode() for name, text in seeds.items()}, **wrong, **ops}
 
 
+RECIPE = """recipe r
+param size=16
+network g graph=g width=size/2 gain=1.4
+data procedural size=size batch=2
+mask brush strokes=1,2 vertices=2,4 width=2,4
+mask rectangle size=size/2 delta=2
+step first trains=g
+  call g from image,mask
+  loss l1 from g.filled,image loss=l1
+  if {mode}=train loss more from g.made
+  minimise l1 weight=2
+  minimise more
+  optimizer adam beta1=0.5
+  learning_rate cosine 1e-3 steps=size
+  clip norm=1
+end
+average decay=0.9
+run steps=20 seed=3
+log every=5
+checkpoint every=10 keep=2
+validate every=10 batches=2
+sample every=10 count=2 network=g output=filled
+"""
+RECIPE_CHANGES = {
+    "key": ("batch=2", "bacth=2"), "statement": ("average", "avarage"), "open": ("\nend", "\n"), "range": ("1,2", "2,1"),
+    "tensor": ("g.filled", "g.fillet"), "network": ("trains=g", "trains=h"), "twice": ("\nlog", "\nlog\nlog"),
+    "again": ("  loss l1", "  call g as=h\n  loss l1"), "same": ("  loss l1", "  call g\n  loss l1"),
+    "no_rate": ("  learning_rate cosine 1e-3 steps=size\n", ""), "rate": ("cosine", "sometimes"), "division": ("size/2", "size/3"),
+    "late_param": ("average decay=0.9", "param x=1"), "data_tensor": ("loss l1", "loss image"), "output": ("minimise more", "output more"),
+    "pictures": ("procedural size=size", "pictures size=size,24 crop=random shorter=16,32 cache_mb=1 flip=true mask_per=sample"),
+    "large": ("size=16", "size=99999999999999999999"), "control": ("recipe r", "recipe r\x01"), "units": ("from image,mask\n  loss", "from mask,image\n  loss"),
+}
+
+
+def recipe_seeds():
+    seeds = {"good": RECIPE, "empty": "", **{name: RECIPE.replace(*change, 1) for name, change in RECIPE_CHANGES.items()}}
+    return {name: text.encode() for name, text in seeds.items()}
+
+
 def class_names_seeds():
     texts = {"shipped": "", "three": "cat, chair ,pizza\nChair", "number": "cat,chair\n1", "number_out": "cat,chair\n2",
              "number_negative": "cat,chair\n-1", "none": "\nx", "blank": " , \t,\n", "other_count": "a,b,c,d",
@@ -256,4 +295,4 @@ def class_names_seeds():
 
 
 def targets():
-    return {"graph": graph_seeds(), "names": names_seeds(), "class_names": class_names_seeds()}
+    return {"graph": graph_seeds(), "names": names_seeds(), "class_names": class_names_seeds(), "recipe": recipe_seeds()}

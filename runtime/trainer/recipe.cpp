@@ -210,7 +210,7 @@ class RecipeParser {
       return values.finish();
     }
     const auto lines = std::count(step.body.begin(), step.body.end(), '\n');
-    step.body.append(static_cast<size_t>(std::max<int64_t>(position_.line - 1 - lines, 0)), '\n');
+    step.body.append(static_cast<size_t>(position_.line - 1 - step.line - lines), '\n');
     step.body += text + '\n';
   }
 

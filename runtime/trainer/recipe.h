@@ -46,7 +46,7 @@ struct RecipeData {
 struct RecipeStep {
   std::string name;
   std::vector<std::string> trains;  // networks
-  std::string body;                 // graph lines, `call` and `minimise`, at the line numbers of the file
+  std::string body;                 // graph lines, `call` and `minimise`; its first line is that below `line`
   OptimizerOptions optimizer;
   std::string learning_rate;  // as LearningRate::parse takes it
   double clip_norm = 0;       // 0: gradients are not clipped

@@ -37,6 +37,7 @@ class StepComposer {
   }
 
   StepGraph compose(const std::map<std::string, std::string> &composites) {
+    position_.line = step_.line;
     for_each_statement(step_.body, position_, {"train", &recipe_.parameters, &composites},
                        [this](const GraphStatement &statement) { run(statement); });
     position_ = {recipe_.file, step_.line, "step " + in_quotes(step_.name), ""};

@@ -57,10 +57,10 @@ struct Trainer::Sums {
   Clock::time_point start = Clock::now();
   double waited_before = 0;
   int64_t rounds = 0;
+  std::map<std::string, double> updates;  // by step: rounds that were not left out
   std::map<std::string, double> losses;
   std::map<std::string, double> totals, norms, rates;  // by step
   StepTimes times;
-  double batch_s = 0;
 };
 
 Trainer::Trainer(Recipe recipe, TrainOptions options, TrainEvents events)
@@ -196,6 +196,7 @@ bool Trainer::round(Sums &sums) {
       continue;
     }
     for (const auto &[name, value] : result.losses) sums.losses[step->name() + "." + name] += value;
+    sums.updates[step->name()]++;
     sums.totals[step->name()] += result.total;
     sums.norms[step->name()] += result.gradient_norm;
     sums.rates[step->name()] = result.learning_rate;
@@ -261,14 +262,15 @@ void Trainer::report(Sums &sums) {
   told.step = state_.step, told.steps = steps_;
   std::vector<double> numbers = {seconds, 0};
   for (const auto &step : trained_) {
+    const double updates = sums.updates[step->name()];  // 0 makes nan of the means
     for (const Objective &objective : step->objectives()) {
       const std::string name = step->name() + "." + objective.tensor;
-      told.losses.emplace_back(name, sums.losses[name] / rounds);
+      told.losses.emplace_back(name, sums.losses[name] / updates);
       numbers.push_back(told.losses.back().second);
     }
-    numbers.push_back(sums.norms[step->name()] / rounds);
+    numbers.push_back(sums.norms[step->name()] / updates);
     numbers.push_back(sums.rates[step->name()]);
-    told.loss += sums.totals[step->name()] / rounds;
+    told.loss += sums.totals[step->name()] / updates;
   }
   numbers[1] = told.loss;
   told.images_per_s = rounds * static_cast<double>(recipe_.data.batch) / seconds;

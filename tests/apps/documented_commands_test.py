@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every `sluice` command line of README.md and docs/checkpoints.md, run as it stands, one after the other.
+"""Every `sluice` command line of README.md, docs/checkpoints.md and docs/training.md, run as it stands, one after the other.
 
 The commands see the files that the text speaks of: published checkpoints are stood in for by the small ones of tests/fixtures.
 README's table of systems is run by tools/systems.py. Needs SLUICE_BINARY and SLUICE_SOURCE_DIR in the environment.
@@ -17,7 +17,7 @@ import cli_support as cli  # noqa: E402
 FIXTURES = cli.SOURCE / "tests/fixtures"
 PUBLISHED = {"snap-0.index": "cnum8.ckpt.index", "snap-0.data-00000-of-00001": "cnum8.ckpt.data-00000-of-00001",
              "states_tf_places2.pth": "cnum8.legacy.pth"}
-COMMAND = re.compile(r"^ {4}(?:build/bin/)?sluice (.+)$")
+COMMAND = re.compile(r"^ {4,7}(?:build/bin/)?sluice (.+)$")
 OUTPUTS = ("-o", "--output")
 
 
@@ -42,7 +42,7 @@ class DocumentedCommandsTest(cli.CliTestCase):
                 outputs = [command[i + 1] for i, word in enumerate(command[:-1]) if word in OUTPUTS]
                 for output in outputs:
                     self.assertGreater(self.path(output).stat().st_size, 0)
-                self.assertTrue(outputs or result.stdout)
+                self.assertTrue(outputs or result.stdout or command[0] == "train")
 
     def test_readme(self):
         image, mask = [1, 3, 64, 96], [1, 1, 64, 96]  # the tensors of README's Python lines
@@ -64,6 +64,15 @@ class DocumentedCommandsTest(cli.CliTestCase):
         self.succeed("convert", FIXTURES / "deepfill2/cnum8.zip.pth", "--model", "deepfill2", "-o",
                      self.path("weights.safetensors"))
         self.run_all("docs/checkpoints.md", 4)
+
+    def test_training(self):
+        self.path("photos").mkdir()
+        for i in range(4):
+            cli.write_png(self.path("photos") / f"{i}.png", cli.noise(80, 70, seed=i))
+        self.run_all("docs/training.md", 4)
+        self.assertEqual([file.name for file in sorted(self.path("run/checkpoints").glob("step-*"))],
+                         ["step-000000000004.safetensors", "step-000000000005.safetensors"])
+        self.assertFalse(self.path("run/dry-run").exists())
 
 
 if __name__ == "__main__":
