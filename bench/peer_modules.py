@@ -5,8 +5,8 @@ engines without PyTorch read.
 
   peer_modules.py ROW FOLDER [FORM...]   writes row.graph, weights.safetensors, input.safetensors and a FORM.onnx for each form
 
-A form is "whole" (one convolution gives feature and gate, or the kernels of all taps), "apart" (two, or one a tap) or
-"unfold" (guided convolution through F.unfold).
+A form is "whole" (one convolution gives feature and gate, or the kernels of all taps), "apart" (two, or one a tap; an instance
+norm written out) or "unfold" (guided convolution through F.unfold).
 """
 import pathlib
 import sys
@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import peer_guidenet  # noqa: E402
 import peer_network  # noqa: E402
 import peer_rows  # noqa: E402
+import peer_sketch  # noqa: E402
 
 ONNX_OPSET = 17
 NORM_EPSILON = 1e-5
@@ -160,8 +161,17 @@ def build_depth(row, form, in_place):
     return Built(network, inputs, network.named_weights(), ("depth",))
 
 
+def build_sketch(row, form, in_place):
+    if row.keys["graph"] == "sketchfill_shape":
+        network, channels, nz = peer_sketch.ShapeGenerator(), 1, 256
+    else:
+        network, channels, nz = peer_sketch.AppearanceGenerator(form=form, in_place=in_place), 3, 8
+    weights = peer_sketch.seed_weights(network, 0)
+    return Built(network, peer_sketch.seeded_inputs(row.batch, channels, row.size[0], nz), weights, ("image",))
+
+
 BUILDERS = {"convolution": build_convolution, "depthwise": build_convolution, "attention": build_attention,
-            "guided": build_guided, "inpainting": build_inpainting, "depth": build_depth}
+            "guided": build_guided, "inpainting": build_inpainting, "depth": build_depth, "sketch": build_sketch}
 
 
 def build(row, form="whole", in_place=False):

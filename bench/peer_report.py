@@ -85,8 +85,24 @@ class Report:
                 one = self.comparisons.get((row, peer))
                 ratios = sorted(pair.ratio for pair in one.pairs) if one else []
                 cells.append(f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})" if one else "")
-            ours = [one.median(lambda pair: pair.ours.ms) for (name, _), one in self.comparisons.items() if name == row]
-            yield [row, digits(statistics.median(ours)) if ours else "", *cells]
+            yield [row, digits(self.our_ms(row)) if self.peers_of(row) else "", *cells]
+        for name, rows in peer_rows.sums().items():
+            if not all(self.peers_of(row) for row in rows):
+                continue
+            cells = []
+            for peer in self.peers:
+                ones = [self.comparisons.get((row, peer)) for row in rows]
+                times = [sum(one.median(lambda pair: getattr(pair, side).ms) for one in ones) for side in ("theirs", "ours")
+                         ] if all(ones) else None
+                cells.append(f"{times[0] / times[1]:.2f}" if times else "")
+            yield [f"{name} = {' + '.join(rows)}", digits(sum(map(self.our_ms, rows))), *cells]
+
+    def peers_of(self, row):
+        return [peer for peer in self.peers if (row, peer) in self.comparisons]
+
+    def our_ms(self, row):
+        """Median beside all peers."""
+        return statistics.median(self.comparisons[row, peer].median(lambda pair: pair.ours.ms) for peer in self.peers_of(row))
 
     def head(self):
         ones = self.comparisons.values()
@@ -115,7 +131,8 @@ class Report:
         if any(bars.values()):
             figure.write_text(peer_figure.draw({name: shares for name, shares in bars.items() if shares}), encoding="utf-8")
             lines += ["", f"![share of the FMA peak, a layer a group]({figure.name})"]
-        lines += ["", "## Peer's time in units of Sluice's", "", "Above 1 Sluice is faster. Medians of pairs, least and largest.", ""]
+        lines += ["", "## Peer's time in units of Sluice's", "", "Above 1 Sluice is faster. Medians of pairs, least and largest; of a sum of rows the quotient of "
+                  "sums of medians.", ""]
         lines += table(["row", "Sluice ms", *self.peers], self.ratio_rows())
         lines += ["", "## Everything measured", "", *table(DETAILS, (self.detail(*key) for key in self.comparisons))]
         if self.reasons:
@@ -136,11 +153,11 @@ class Report:
 METHOD = """\
 - In turn, A B A B, {pairs} pairs that count; of a turn the median of its runs, of the pairs the median of their ratios. Each peer is a
   process of its own that stays warm; Sluice is a new `model_bench` a turn, warm before it is timed. Weights and inputs are the same;
-  the largest difference of an output is relative to its largest value, and what differs by more than 1e-3 (networks) or 1e-4
-  (layers) is not timed.
-- A peer has its fastest form (bench/peer_engines.py): gate and feature by one convolution or two, attention as matrix products, generated
-  kernels all at once or tap by tap; inputs and outputs of a layer in the memory format that it has between two layers (channels_last,
-  packed); torch.compile freezes, ONNX Runtime, OpenVINO and ncnn pack the weights beforehand.
+  the largest difference of an output is relative to its largest value.
+- A peer has its fastest form (bench/peer_engines.py) of those that differ by at most 1e-3 (networks) or 1e-4 (layers): gate and feature by
+  one convolution or two, attention as matrix products, generated kernels all at once or tap by tap, instance norms as they come or
+  written out; inputs and outputs of a layer in the memory format that it has between two layers (channels_last, packed); torch.compile
+  freezes, ONNX Runtime, OpenVINO and ncnn pack the weights beforehand.
 - GFLOP/s and shares of the FMA peak count the layer as defined (`bench/layer_work.txt`), so Winograd's sums and the reduced attention may
   pass 100 %. The peak is measured between Sluice's runs.
 - Processor ms: of all threads. A pair in which either side had less than 0.9 of its threads' time is discarded; †: too few were

@@ -4,10 +4,10 @@
 
   peers.py [--rows g96_*,dw64_256] [--peers torch,openvino] [--forms "whole channels_last"] [--isa avx2] [--threads 2] ...
 
-Rows are those of bench/peer_rows.txt. Of a peer's forms the fastest is taken, its outputs are compared with Sluice's, then
-turns follow each other, A B A B: some runs of Sluice, as many of the peer. The ratio of a pair is that of its two medians. The
-machine may be slow for a while: what a pair compares was measured within seconds, and the FMA peak with it. A pair in which
-either had less than 0.9 of its threads' processor time is discarded. `make bench-peers` makes the environment.
+Rows are those of bench/peer_rows.txt. Of a peer's forms whose outputs agree with Sluice's the fastest is taken, then turns follow
+each other, A B A B: some runs of Sluice, as many of the peer. The ratio of a pair is that of its two medians. The machine may be
+slow for a while: what a pair compares was measured within seconds, and the FMA peak with it. A pair in which either had less than
+0.9 of its threads' processor time is discarded. `make bench-peers` makes the environment.
 """
 import argparse
 import fnmatch

@@ -38,6 +38,11 @@ class RowsTest(unittest.TestCase):
         names = [row.name for row in peer_rows.read_rows()]
         self.assertEqual(len(names), len(set(names)))
 
+    def test_sums_have_several_rows(self):
+        self.assertIn("sketch_refresh", peer_rows.sums())
+        for name, rows in peer_rows.sums().items():
+            self.assertGreater(len(rows), 1, name)
+
     def test_the_figure_has_a_bar_for_every_share(self):
         picture = peer_figure.draw({"a<b": {"Sluice": 240.0, "torch": 60.0}, "c": {"Sluice": 0.0, "ncnn": 12.0}})
         bars = [node for node in xml.dom.minidom.parseString(picture).getElementsByTagName("rect")
