@@ -22,6 +22,7 @@ namespace {
 
 constexpr uint32_t kSeed = 1;
 constexpr int kWarmUps = 2;
+constexpr double kCopySeconds = 0.05;
 
 struct Row {
   std::string name, op, attributes;
@@ -55,27 +56,32 @@ std::vector<Row> read_rows(const std::string &file) {
 }
 
 std::unique_ptr<Network> make_network(const Row &row) {
-  const LayerSchema &schema = KernelTable::linked().schema(row.op);
-  if (schema.inputs.size() < row.inputs.size()) {
-    throw Error(ErrorCode::bad_file, fmt::format("row {}: {} has {} inputs", row.name, row.op, schema.inputs.size()));
+  const KernelTable &table = KernelTable::linked();
+  std::vector<std::string> from, to{"out0"};
+  if (!table.composites().contains(row.op)) {  // those have one output
+    const LayerSchema &schema = table.schema(row.op);
+    if (schema.inputs.size() < row.inputs.size()) {
+      throw Error(ErrorCode::bad_file, fmt::format("row {}: {} has {} inputs", row.name, row.op, schema.inputs.size()));
+    }
+    for (size_t i = 1; i < schema.outputs.size(); i++) to.push_back(fmt::format("out{}", i));
   }
-  std::string text = "model bench\n", from, to;
+  std::string text = "model bench\n";
   Shapes shapes;
-  for (size_t i = 0; i < row.inputs.size(); i++) {
-    const auto &[name, shape] = *shapes.emplace(schema.inputs[i].name, row.inputs[i]).first;
-    text += fmt::format("input {} [{}]\n", name, fmt::join(shape, " "));
-    from += (from.empty() ? "" : ",") + name;
+  for (const std::vector<int64_t> &shape : row.inputs) {
+    from.push_back(fmt::format("in{}", from.size()));
+    shapes[from.back()] = shape;
+    text += fmt::format("input {} [{}]\n", from.back(), fmt::join(shape, " "));
   }
-  for (const SchemaPort &port : schema.outputs) to += (to.empty() ? "" : ",") + port.name;
-  text +=
-      fmt::format("{} node from {} to {} {}\noutput {}\n", row.op, from, to, row.attributes, schema.outputs[0].name);
-  const Graph graph = parse_graph(text, row.name);
+  text += fmt::format("{} node from {} to {} {}\noutput {}\n", row.op, fmt::join(from, ","), fmt::join(to, ","),
+                      row.attributes, to[0]);
+  const Graph graph = parse_graph(text, row.name, parse_options(LoadOptions{}));
   return std::make_unique<Network>(graph, random_weights(graph, shapes, kSeed), random_inputs(graph, shapes, kSeed));
 }
 
-void measure_row(benchmark::State &state, const Row &row, const Options &options) {
+void measure_row(benchmark::State &state, const Row &row, const Options &options, CopyRate &copy) {
   const auto network = make_network(row);
   const Work work = WorkFormulas(options.work).of(network->plan());
+  const double copied_before = copy.gigabytes(kCopySeconds);
   for (int i = 0; i < kWarmUps; i++) network->run();
   Measurement measurement(options.threads);
   for ([[maybe_unused]] auto unused : state) {
@@ -86,20 +92,21 @@ void measure_row(benchmark::State &state, const Row &row, const Options &options
   state.counters["GFLOP/s"] = work.direct_gflop / measurement.median_seconds();
   state.counters["peak_GFLOP/s"] = measurement.median_peak();
   state.counters["peak_share_%"] = 100 * measurement.median_share(work.reduced_gflop);
-  // Layers without many multiply-adds are as fast as memory: compare with the copy that is printed above.
-  state.counters["GB/s"] = 1e-9 * static_cast<double>(network->moved_bytes()) / measurement.median_seconds();
+  // Layers without many multiply-adds are as fast as memory: compare with the copy before and after.
+  const double moved = 1e-9 * static_cast<double>(network->moved_bytes()) / measurement.median_seconds();
+  const double copied = (copied_before + copy.gigabytes(kCopySeconds)) / 2;
+  state.counters["GB/s"] = moved;
+  state.counters["copy_GB/s"] = copied;
+  state.counters["copy_share_%"] = 100 * moved / copied;
   state.counters["threads"] = options.threads;
 }
 
 void run_all(const Options &options, const std::string &shapes) {
-  constexpr int64_t kCopyBytes = int64_t{64} << 20;
-  constexpr double kCopySeconds = 0.3;
-  const double copied = copy_gigabytes(options.threads, kCopyBytes, kCopySeconds);
   describe_machine(options);
-  benchmark::AddCustomContext("copy, GB/s", fmt::format("{:.1f}", copied));
+  CopyRate copy(options.threads);
   for (const Row &row : read_rows(shapes)) {
-    benchmark::RegisterBenchmark(row.name.c_str(),
-                                 [row, options](benchmark::State &state) { measure_row(state, row, options); })
+    benchmark::RegisterBenchmark(
+        row.name.c_str(), [row, options, &copy](benchmark::State &state) { measure_row(state, row, options, copy); })
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond)
         ->Iterations(options.runs);

@@ -64,6 +64,19 @@ def build_convolution(row, form, in_place):
     return Built(layer, {"in0": uniform(random, row.shapes[0])}, weights)
 
 
+def build_separable(row, form, in_place):
+    random = np.random.default_rng(0)
+    channels = row.shapes[0][1]
+    parts = {"depthwise": peer_network.Layer(channels, channels, row.integer("kernel"), row.integer("stride"), row.integer("dilation"),
+                                             gated=False, activation="relu", groups=channels),
+             "pointwise": peer_network.Layer(channels, row.integer("channels"), 1, gated=False, activation="relu")}
+    weights = {}
+    for name, layer in parts.items():
+        seed_convolution(random, layer.conv)
+        weights.update({f"{name}_{port}": value for port, value in peer_network.layer_weights(layer).items()})
+    return Built(torch.nn.Sequential(*parts.values()), {"in0": uniform(random, row.shapes[0])}, of_node(weights))
+
+
 class Attention(torch.nn.Module):
     """The mask of the keys is made beforehand, and its square hole with it: it takes no time worth measuring."""
 
@@ -170,8 +183,9 @@ def build_sketch(row, form, in_place):
     return Built(network, peer_sketch.seeded_inputs(row.batch, channels, row.size[0], nz), weights, ("image",))
 
 
-BUILDERS = {"convolution": build_convolution, "depthwise": build_convolution, "attention": build_attention,
-            "guided": build_guided, "inpainting": build_inpainting, "depth": build_depth, "sketch": build_sketch}
+BUILDERS = {"convolution": build_convolution, "depthwise": build_convolution, "separable": build_separable,
+            "attention": build_attention, "guided": build_guided, "inpainting": build_inpainting, "depth": build_depth,
+            "sketch": build_sketch}
 
 
 def build(row, form="whole", in_place=False):

@@ -20,6 +20,9 @@ DETAILS = ("row", "peer", "form", "peer ms (processor ms)", "Sluice ms (processo
            "Sluice MB", "largest difference")
 
 
+MEMORY_BOUND = ("depthwise", "separable")  # kinds of rows
+
+
 def table(head, rows):
     return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows)]
 
@@ -71,7 +74,7 @@ class Report:
         shares = [f"{self.share(one, side):.0f}" if one.gflop else "" for side in ("theirs", "ours")]
         counted = f"{len(one.pairs)} of {one.taken} x {one.runs}" + (" †" if one.starved else "")
         return [row, peer, one.form, *times, f"**{statistics.median(ratios):.2f}**", f"{ratios[0]:.2f}-{ratios[-1]:.2f}", counted,
-                *rates, *shares, f"{one.median(lambda pair: pair.peak_gflops):.0f}", f"{one.copy_gbs:.1f}",
+                *rates, *shares, f"{one.median(lambda pair: pair.peak_gflops):.0f}", f"{one.median(lambda pair: pair.copy_gbs):.1f}",
                 f"{one.their_mb:.0f} ({one.imported_mb:.0f})", f"{one.our_mb:.0f}", f"{one.difference:.1e}"]
 
     def share(self, one, side):
@@ -97,6 +100,23 @@ class Report:
                 cells.append(f"{times[0] / times[1]:.2f}" if times else "")
             yield [f"{name} = {' + '.join(rows)}", digits(sum(map(self.our_ms, rows))), *cells]
 
+    def memory_rows(self):
+        """Rows that are bound by memory: what is read and written as the row is defined, as a share of what is copied beside."""
+        for name, row in self.rows.items():
+            ones = [self.comparisons[name, peer] for peer in self.peers_of(name)]
+            if row.kind not in MEMORY_BOUND or not ones:
+                continue
+            shares = {peer: self.copy_share(self.comparisons[name, peer], "theirs") for peer in self.peers_of(name)}
+            yield [name, f"{ones[0].defined_mb:.1f}", f"{ones[0].moved_mb:.1f}",
+                   f"{statistics.median(one.median(lambda pair: pair.copy_gbs) for one in ones):.1f}",
+                   f"{statistics.median(self.copy_share(one, 'ours') for one in ones):.0f}",
+                   *(f"{shares[peer]:.0f}" if peer in shares else "" for peer in self.peers)]
+
+    @staticmethod
+    def copy_share(one, side):
+        """Per cent."""
+        return one.median(lambda pair: 1e2 * one.defined_mb / getattr(pair, side).ms / pair.copy_gbs)
+
     def peers_of(self, row):
         return [peer for peer in self.peers if (row, peer) in self.comparisons]
 
@@ -107,7 +127,7 @@ class Report:
     def head(self):
         ones = self.comparisons.values()
         peaks = [pair.peak_gflops for one in ones for pair in one.pairs]
-        copies = [one.copy_gbs for one in ones]
+        copies = [pair.copy_gbs for one in ones for pair in one.pairs]
         versions = [f"{name} {importlib.metadata.version(name)}" for name in
                     [*dict.fromkeys(peer_engines.ENGINES[peer].package for peer in self.peers), "onnx", "numpy"]]
         commit = subprocess.run(["git", "-C", str(peer_rows.ROOT), "describe", "--always", "--dirty", "--exclude=*"],
@@ -134,6 +154,11 @@ class Report:
         lines += ["", "## Peer's time in units of Sluice's", "", "Above 1 Sluice is faster. Medians of pairs, least and largest; of a sum of rows the quotient of "
                   "sums of medians.", ""]
         lines += table(["row", "Sluice ms", *self.peers], self.ratio_rows())
+        memory = list(self.memory_rows())
+        if memory:
+            lines += ["", "## Share of memory's speed, %", "", "Inputs, weights and outputs once, in the time of a run, as a share of the "
+                      "bytes that `memcpy` reads and writes beside; a copy passes the caches when it stores.", ""]
+            lines += table(["row", "MB as defined", "MB of Sluice's kernels", "copy, GB/s", "Sluice", *self.peers], memory)
         lines += ["", "## Everything measured", "", *table(DETAILS, (self.detail(*key) for key in self.comparisons))]
         if self.reasons:
             lines += ["", "## Not measured", ""]

@@ -17,7 +17,6 @@ PROCESSORS = 0.9  # of the threads: a turn with less of processor time a second 
 ATTEMPTS = 3  # times the pairs that are asked for
 # Relative to the largest value. float32 runs of a whole network at 512x512 are 5e-4 apart, of a layer 1e-5.
 LARGEST_DIFFERENCE = {"network": 1e-3, "layer": 1e-4}
-SHORT_ROW = "add_masks_512"  # of layer_shapes.txt, run for the sake of the copy rate that is measured before it
 
 
 class PeerFailed(Exception):
@@ -35,6 +34,7 @@ class Pair:
     ours: Turn
     theirs: Turn
     peak_gflops: float  # FMA peak beside our runs
+    copy_gbs: float  # after them
 
     @property
     def ratio(self):
@@ -49,7 +49,8 @@ class Comparison:
     taken: int  # with those discarded
     runs: int  # of a turn
     gflop: float  # of the layer as it is defined
-    copy_gbs: float
+    defined_mb: float  # inputs, weights, outputs
+    moved_mb: float  # what our kernels read and write
     our_mb: float  # peak of the process
     their_mb: float
     imported_mb: float  # peak after the imports
@@ -68,10 +69,9 @@ def write_files(row, engines, folder):
 
 class Sluice:
     def __init__(self, row, folder, options):
-        self.bin = options.bin
+        self.folder = folder
         self.command = [str(options.bin / "model_bench"), *peer_rows.sluice_arguments(row, folder),
-                        f"--sluice_threads={options.threads}", "--benchmark_format=json"]
-        self.threads = options.threads
+                        f"--sluice_threads={options.threads}", "--copy_rate", "--benchmark_format=json"]
         output = folder / "sluice.safetensors"
         self.run(1, f"--output={output}")
         self.outputs = load_file(output)
@@ -81,11 +81,10 @@ class Sluice:
         done = subprocess.run([*self.command, f"--runs={runs}", *more], check=True, capture_output=True, text=True)
         return json.loads(done.stdout)["benchmarks"][0]
 
-    def copy_gbs(self):
-        command = [str(self.bin / "layer_bench"), f"--benchmark_filter=^{SHORT_ROW}/", "--runs=1", "--benchmark_format=json",
-                   f"--sluice_threads={self.threads}"]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        return float(json.loads(done.stdout)["context"]["copy, GB/s"])
+    def defined_mb(self):
+        """What the row reads and writes at least: inputs, weights, outputs."""
+        files = [load_file(self.folder / f"{name}.safetensors") for name in ("input", "weights")]
+        return sum(value.nbytes for values in (*files, self.outputs) for value in values.values()) / 1e6
 
 
 class PeerProcess:
@@ -173,7 +172,8 @@ def take_pair(sluice, process, runs, options):
     peer_machine.wait_until_idle(options.wait)
     seconds, used = process.run(runs)
     theirs = Turn(1e3 * statistics.median(seconds), sum(used) / sum(seconds))
-    return ours, Pair(Turn(ours["median_ms"], ours["processors_used"]), theirs, ours["peak_GFLOP/s"])
+    return ours, Pair(Turn(ours["median_ms"], ours["processors_used"]), theirs, ours["peak_GFLOP/s"],
+                      ours["copy_GB/s"])
 
 
 def compare(sluice, row, peer, folder, options):
@@ -181,7 +181,7 @@ def compare(sluice, row, peer, folder, options):
     try:
         ours = sluice.run(1)
         runs = turn_runs(options, max(process.seconds, ours["median_ms"] / 1e3))
-        every, kept, copied = [], [], sluice.copy_gbs()
+        every, kept = [], []
         while len(kept) < options.pairs and len(every) < ATTEMPTS * options.pairs:
             ours, pair = take_pair(sluice, process, runs, options)
             every.append(pair)
@@ -192,5 +192,5 @@ def compare(sluice, row, peer, folder, options):
     starved = len(kept) < options.pairs
     if starved:
         kept = sorted(every, key=lambda pair: pair.ours.processors + pair.theirs.processors)[-options.pairs:]
-    return Comparison(process.form, process.apart, kept, len(every), runs, ours["GFLOP"], copied,
-                      ours["peak_memory_MB"], process.answer["peak_mb"], process.answer["imported_mb"], starved)
+    return Comparison(process.form, process.apart, kept, len(every), runs, ours["GFLOP"],
+                      sluice.defined_mb(), ours["moved_MB"], ours["peak_memory_MB"], process.answer["peak_mb"], process.answer["imported_mb"], starved)
