@@ -240,8 +240,19 @@ class Ncnn(Engine):
 ENGINES = {"torch": Torch, "torch-compile": TorchCompile, "onnxruntime": OnnxRuntime, "openvino": OpenVino, "ncnn": Ncnn}
 
 
+def why_too_large(row):
+    """The peers' attention holds the scores of all pairs of positions, twice at least while their diagonals are added."""
+    scores_gb = 4e-9 * (row.shapes[0][2] // 2 * (row.shapes[0][3] // 2)) ** 2
+    memory_gb = peer_machine.memory_gb()
+    if 2 * scores_gb > memory_gb:
+        return f"two matrices of scores of {scores_gb:.1f} GB each do not fit in {memory_gb:.1f} GB of memory"
+    return None
+
+
 def why_not(peer, row, isa):
     """Why an engine can't run a row with these instructions (None: any), or None."""
+    if row.kind == "attention" and why_too_large(row):
+        return why_too_large(row)
     if isa and not ENGINES[peer].heeds_limits:
         return f"it can't be told to keep to {isa}"
     return ENGINES[peer].why_not(row)

@@ -38,7 +38,7 @@ class Report:
         self.processor = peer_machine.processor_name()
         self.path = options.output or self.new_path()
         self.comparisons, self.reasons = {}, {}  # by row and peer
-        self.rows = {}
+        self.rows, self.alone = {}, {}  # by name; what model_bench says of rows that no peer runs
 
     def new_path(self):
         """A name that no result has: <date>-<processor>[-<isa>].md, then -2.md and so on."""
@@ -56,6 +56,9 @@ class Report:
         else:
             self.comparisons[self.last] = comparison
         self.write()
+
+    def add_alone(self, row, measured):
+        self.rows[row.name], self.alone[row.name] = row, measured
 
     def last_line(self):
         row, peer = self.last
@@ -88,7 +91,7 @@ class Report:
                 one = self.comparisons.get((row, peer))
                 ratios = sorted(pair.ratio for pair in one.pairs) if one else []
                 cells.append(f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})" if one else "")
-            yield [row, digits(self.our_ms(row)) if self.peers_of(row) else "", *cells]
+            yield [row, digits(self.our_ms(row)) if row in self.alone or self.peers_of(row) else "", *cells]
         for name, rows in peer_rows.sums().items():
             if not all(self.peers_of(row) for row in rows):
                 continue
@@ -112,6 +115,13 @@ class Report:
                    f"{statistics.median(self.copy_share(one, 'ours') for one in ones):.0f}",
                    *(f"{shares[peer]:.0f}" if peer in shares else "" for peer in self.peers)]
 
+    def alone_rows(self):
+        for row, measured in self.alone.items():
+            times = [measured["median_ms"], measured["median_ms"] * measured["processors_used"]]
+            yield [row, f"{digits(times[0])} ({digits(times[1])})", f"{measured['GFLOP/s']:.0f}",
+                   f"{100 * measured['GFLOP/s'] / measured['peak_GFLOP/s']:.0f}", f"{measured['peak_GFLOP/s']:.0f}",
+                   f"{measured['peak_memory_MB']:.0f}"]
+
     @staticmethod
     def copy_share(one, side):
         """Per cent."""
@@ -122,6 +132,8 @@ class Report:
 
     def our_ms(self, row):
         """Median beside all peers."""
+        if row in self.alone:
+            return self.alone[row]["median_ms"]
         return statistics.median(self.comparisons[row, peer].median(lambda pair: pair.ours.ms) for peer in self.peers_of(row))
 
     def head(self):
@@ -132,9 +144,8 @@ class Report:
                     [*dict.fromkeys(peer_engines.ENGINES[peer].package for peer in self.peers), "onnx", "numpy"]]
         commit = subprocess.run(["git", "-C", str(peer_rows.ROOT), "describe", "--always", "--dirty", "--exclude=*"],
                                 capture_output=True, text=True, check=False).stdout.strip()
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
         lines = [f"# Peers: {self.processor}, {self.date}", "",
-                 f"- {self.options.threads} threads, {os.cpu_count()} processors, {memory:.0f} GB of memory, {platform.system()} "
+                 f"- {self.options.threads} threads, {os.cpu_count()} processors, {peer_machine.memory_gb():.0f} GB of memory, {platform.system()} "
                  f"{'.'.join(platform.release().split('.')[:2])}, {peer_machine.processor_family()}"
                  f"{', everything kept to ' + self.options.isa if self.options.isa else ''}.",
                  f"- Sluice {commit or 'of an unknown commit'}; Python {platform.python_version()}, {', '.join(versions)}."]
@@ -159,6 +170,9 @@ class Report:
             lines += ["", "## Share of memory's speed, %", "", "Inputs, weights and outputs once, in the time of a run, as a share of the "
                       "bytes that `memcpy` reads and writes beside; a copy passes the caches when it stores.", ""]
             lines += table(["row", "MB as defined", "MB of Sluice's kernels", "copy, GB/s", "Sluice", *self.peers], memory)
+        if self.alone:
+            lines += ["", "## Rows that no peer runs", ""]
+            lines += table(["row", "Sluice ms (processor ms)", "GFLOP/s", "% of peak", "FMA peak, GFLOP/s", "MB"], self.alone_rows())
         lines += ["", "## Everything measured", "", *table(DETAILS, (self.detail(*key) for key in self.comparisons))]
         if self.reasons:
             lines += ["", "## Not measured", ""]

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of bench/peer_rows.txt, with the shapes and attributes of bench/layer_shapes.txt, and what Sluice is run with."""
+"""The rows of bench/peer_rows.txt, with the shapes and attributes of the files of layers, and what Sluice is run with."""
 import dataclasses
 import pathlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
+LAYER_FILES = ("growth_shapes.txt", "layer_shapes.txt")
 OWN_KEYS = ("graph", "size", "batch", "part_of", "optional")  # of peer_rows.txt, others are parameters of the graph
 NETWORK_INPUTS = {"inpainting": ["image", "mask"], "depth": ["image", "lidar"], "sketch": ["sketch", "z", "label"]}
 
@@ -75,7 +76,7 @@ def pairs(words):
 
 def read_rows():
     """All rows, in the order of the file."""
-    layers = {words[0]: words for words in read_lines("layer_shapes.txt")}
+    layers = {words[0]: words for file in LAYER_FILES for words in read_lines(file)}
     rows = []
     for name, kind, *rest in read_lines("peer_rows.txt"):
         row = Row(name, kind, pairs(rest), [])

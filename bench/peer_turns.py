@@ -73,7 +73,7 @@ class Sluice:
         self.command = [str(options.bin / "model_bench"), *peer_rows.sluice_arguments(row, folder),
                         f"--sluice_threads={options.threads}", "--copy_rate", "--benchmark_format=json"]
         output = folder / "sluice.safetensors"
-        self.run(1, f"--output={output}")
+        self.first_seconds = self.run(1, f"--output={output}")["median_ms"] / 1e3
         self.outputs = load_file(output)
 
     def run(self, runs, *more):
@@ -176,11 +176,16 @@ def take_pair(sluice, process, runs, options):
                       ours["copy_GB/s"])
 
 
+def run_alone(sluice, options):
+    """The row of model_bench's report."""
+    peer_machine.wait_until_idle(options.wait)
+    return sluice.run(turn_runs(options, sluice.first_seconds))
+
+
 def compare(sluice, row, peer, folder, options):
     process = fastest_form(row, peer, folder, options, sluice.outputs)
     try:
-        ours = sluice.run(1)
-        runs = turn_runs(options, max(process.seconds, ours["median_ms"] / 1e3))
+        runs = turn_runs(options, max(process.seconds, sluice.first_seconds))
         every, kept = [], []
         while len(kept) < options.pairs and len(every) < ATTEMPTS * options.pairs:
             ours, pair = take_pair(sluice, process, runs, options)

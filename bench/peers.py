@@ -49,14 +49,17 @@ def parse():
 
 
 def compare_row(row, peers, options, report):
-    """Adds a comparison, or why there is none, for every peer. Returns whether all outputs agreed."""
+    """Adds a comparison, or why there is none, for every peer, and Sluice alone where no peer is able. Returns whether all outputs agreed."""
     agreed = True
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        peer_turns.write_files(row, [peer_engines.ENGINES[peer] for peer in peers], folder)
+        reasons = {peer: peer_engines.why_not(peer, row, options.isa) for peer in peers}
+        able = [peer for peer in peers if reasons[peer] is None]
+        peer_turns.write_files(row, [peer_engines.ENGINES[peer] for peer in able], folder)
         sluice = peer_turns.Sluice(row, folder, options)
-        for peer in peers:
-            reason = peer_engines.why_not(peer, row, options.isa)
+        if not able:
+            report.add_alone(row, peer_turns.run_alone(sluice, options))
+        for peer, reason in reasons.items():
             comparison = None
             if reason is None:
                 try:
