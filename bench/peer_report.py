@@ -38,6 +38,7 @@ class Report:
         self.processor = peer_machine.processor_name()
         self.path = options.output or self.new_path()
         self.comparisons, self.reasons = {}, {}  # by row and peer
+        self.tables = []  # beside those of the rows: title, text, head, rows
         self.rows, self.alone = {}, {}  # by name; what model_bench says of rows that no peer runs
 
     def new_path(self):
@@ -55,6 +56,10 @@ class Report:
             self.reasons[self.last] = reason
         else:
             self.comparisons[self.last] = comparison
+        self.write()
+
+    def add_table(self, title, head, rows, text):
+        self.tables.append((title, text, head, rows))
         self.write()
 
     def add_alone(self, row, measured):
@@ -154,6 +159,17 @@ class Report:
                          f"{max(copies):.1f} GB/s, both with the same threads.")
         return lines + METHOD.format(pairs=self.options.pairs).splitlines()
 
+    def row_tables(self):
+        """Title, text, head and rows of each."""
+        yield ("Peer's time in units of Sluice's", "Above 1 Sluice is faster. Medians of pairs, least and largest; of a sum of rows the "
+               "quotient of sums of medians.", ["row", "Sluice ms", *self.peers], list(self.ratio_rows()))
+        yield ("Share of memory's speed, %", "Inputs, weights and outputs once, in the time of a run, as a share of the bytes that "
+               "`memcpy` reads and writes beside; large copies go past the caches.",
+               ["row", "MB as defined", "MB of Sluice's kernels", "copy, GB/s", "Sluice", *self.peers], list(self.memory_rows()))
+        yield ("Rows that no peer runs", "", ["row", "Sluice ms (processor ms)", "GFLOP/s", "% of peak", "FMA peak, GFLOP/s", "MB"],
+               list(self.alone_rows()))
+        yield "Everything measured", "", DETAILS, [self.detail(*key) for key in self.comparisons]
+
     def write(self):
         figure = self.path.with_suffix(".svg")
         layers = [row for row in self.rows.values() if not row.is_network]
@@ -162,18 +178,9 @@ class Report:
         if any(bars.values()):
             figure.write_text(peer_figure.draw({name: shares for name, shares in bars.items() if shares}), encoding="utf-8")
             lines += ["", f"![share of the FMA peak, a layer a group]({figure.name})"]
-        lines += ["", "## Peer's time in units of Sluice's", "", "Above 1 Sluice is faster. Medians of pairs, least and largest; of a sum of rows the quotient of "
-                  "sums of medians.", ""]
-        lines += table(["row", "Sluice ms", *self.peers], self.ratio_rows())
-        memory = list(self.memory_rows())
-        if memory:
-            lines += ["", "## Share of memory's speed, %", "", "Inputs, weights and outputs once, in the time of a run, as a share of the "
-                      "bytes that `memcpy` reads and writes beside; a copy passes the caches when it stores.", ""]
-            lines += table(["row", "MB as defined", "MB of Sluice's kernels", "copy, GB/s", "Sluice", *self.peers], memory)
-        if self.alone:
-            lines += ["", "## Rows that no peer runs", ""]
-            lines += table(["row", "Sluice ms (processor ms)", "GFLOP/s", "% of peak", "FMA peak, GFLOP/s", "MB"], self.alone_rows())
-        lines += ["", "## Everything measured", "", *table(DETAILS, (self.detail(*key) for key in self.comparisons))]
+        for title, text, head, rows in [*self.row_tables(), *self.tables]:
+            if rows:
+                lines += ["", f"## {title}", "", *([text, ""] if text else []), *table(head, rows)]
         if self.reasons:
             lines += ["", "## Not measured", ""]
             lines += [f"- {row}, {peer}: {reason}" for (row, peer), reason in self.reasons.items()]
