@@ -52,7 +52,7 @@ bench: build/build.ninja  ## build and run the benchmarks (BENCH_ARGS="--benchma
 	@build/bin/model_bench $(BENCH_ARGS)
 
 bench-peers: build/build.ninja  ## Sluice and other engines in turn, to bench/results (PEER_ARGS="--rows g96_128 --peers torch,onnxruntime")
-	@$(call PRESET_BUILD,release) --target layer_bench --target model_bench
+	@$(call PRESET_BUILD,release) --target layer_bench --target model_bench --target sluice
 	@bash bench/peers.sh $(PEER_ARGS)
 
 asan: build-asan/build.ninja  ## build and test with the address and undefined-behaviour sanitizers

@@ -25,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kChains = 12;
 constexpr int64_t kRounds = 20000;  // between two looks at the clock: 30 to 100 microseconds
 
+constexpr size_t kCopyBytes = size_t{64} << 20;  // of a block, more than the last-level cache of most processors
+
 // acc = acc * factor + term stays near 1.
 constexpr float kFactor = 0.999999f, kTerm = 1e-6f;
 
@@ -111,15 +113,16 @@ double fma_peak_gflops(int threads, double seconds) {
   return calls * flop * 1e-9;
 }
 
-double copy_gigabytes(int threads, int64_t bytes, double seconds) {
-  std::vector<std::vector<char>> from(static_cast<size_t>(threads)), to(static_cast<size_t>(threads));
-  for (auto &block : from) block.assign(static_cast<size_t>(bytes), 1);
-  for (auto &block : to) block.assign(static_cast<size_t>(bytes), 2);
-  const double calls = calls_per_second(threads, seconds, [&](int thread) {
+CopyRate::CopyRate(int threads)
+    : from_(static_cast<size_t>(threads), std::vector<char>(kCopyBytes, 1)),
+      to_(static_cast<size_t>(threads), std::vector<char>(kCopyBytes, 2)) {}
+
+double CopyRate::gigabytes(double seconds) {
+  const double calls = calls_per_second(static_cast<int>(to_.size()), seconds, [&](int thread) {
     const auto i = static_cast<size_t>(thread);
-    std::memcpy(to[i].data(), from[i].data(), static_cast<size_t>(bytes));
+    std::memcpy(to_[i].data(), from_[i].data(), kCopyBytes);
   });
-  return calls * 2.0 * static_cast<double>(bytes) * 1e-9;
+  return calls * 2.0 * static_cast<double>(kCopyBytes) * 1e-9;
 }
 
 }  // namespace sluice::bench

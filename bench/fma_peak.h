@@ -3,6 +3,7 @@
 // fused multiply-adds in registers, and copying of memory.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 namespace sluice::bench {
 
@@ -10,8 +11,16 @@ namespace sluice::bench {
 // kernel_isa().
 double fma_peak_gflops(int threads, double seconds);
 
-// GB/s that `threads` threads copy together, each between two blocks of its own of `bytes` bytes, for `seconds`. Every
-// byte counts twice: it is read and written.
-double copy_gigabytes(int threads, int64_t bytes, double seconds);
+// How fast memory is copied: each of the threads between two blocks of its own, which no cache holds.
+class CopyRate {
+ public:
+  explicit CopyRate(int threads);
+
+  // GB/s of all threads together for `seconds`. Every byte counts twice: it is read and written.
+  double gigabytes(double seconds);
+
+ private:
+  std::vector<std::vector<char>> from_, to_;  // one a thread
+};
 
 }  // namespace sluice::bench

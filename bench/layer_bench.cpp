@@ -10,16 +10,19 @@
 #include "bench/network.h"
 #include "bench/options.h"
 #include "bench/work.h"
+#include "runtime/model.h"
 
 namespace sluice::bench {
 namespace {
 
 constexpr int kWarmUps = 2;
+constexpr double kCopySeconds = 0.05;
 
-void measure_row(benchmark::State &state, const LayerRow &row, const Options &options) {
-  const LayerNetwork layer = make_layer(row);
+void measure_row(benchmark::State &state, const LayerRow &row, const Options &options, CopyRate &copy) {
+  const LayerNetwork layer = make_layer(row, parse_options(LoadOptions{}));
   const Network network(layer.graph, layer.weights, layer.inputs);
   const Work work = WorkFormulas(options.work).of(network.plan());
+  const double copied_before = copy.gigabytes(kCopySeconds);
   for (int i = 0; i < kWarmUps; i++) network.run();
   Measurement measurement(options.threads);
   for ([[maybe_unused]] auto unused : state) {
@@ -30,20 +33,21 @@ void measure_row(benchmark::State &state, const LayerRow &row, const Options &op
   state.counters["GFLOP/s"] = work.direct_gflop / measurement.median_seconds();
   state.counters["peak_GFLOP/s"] = measurement.median_peak();
   state.counters["peak_share_%"] = 100 * measurement.median_share(work.reduced_gflop);
-  // Layers without many multiply-adds are as fast as memory: compare with the copy that is printed above.
-  state.counters["GB/s"] = 1e-9 * static_cast<double>(network.moved_bytes()) / measurement.median_seconds();
+  // Layers without many multiply-adds are as fast as memory: compare with the copy before and after.
+  const double moved = 1e-9 * static_cast<double>(network.moved_bytes()) / measurement.median_seconds();
+  const double copied = (copied_before + copy.gigabytes(kCopySeconds)) / 2;
+  state.counters["GB/s"] = moved;
+  state.counters["copy_GB/s"] = copied;
+  state.counters["copy_share_%"] = 100 * moved / copied;
   state.counters["threads"] = options.threads;
 }
 
 void run_all(const Options &options, const std::string &shapes) {
-  constexpr int64_t kCopyBytes = int64_t{64} << 20;
-  constexpr double kCopySeconds = 0.3;
-  const double copied = copy_gigabytes(options.threads, kCopyBytes, kCopySeconds);
   describe_machine(options);
-  benchmark::AddCustomContext("copy, GB/s", fmt::format("{:.1f}", copied));
+  CopyRate copy(options.threads);
   for (const LayerRow &row : read_rows(shapes)) {
-    benchmark::RegisterBenchmark(row.name.c_str(),
-                                 [row, options](benchmark::State &state) { measure_row(state, row, options); })
+    benchmark::RegisterBenchmark(
+        row.name.c_str(), [row, options, &copy](benchmark::State &state) { measure_row(state, row, options, copy); })
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond)
         ->Iterations(options.runs);

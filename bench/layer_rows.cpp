@@ -43,20 +43,24 @@ std::vector<LayerRow> read_rows(const std::string &file) {
 }
 
 LayerNetwork make_layer(const LayerRow &row, const ParseOptions &options) {
-  const LayerSchema &schema = KernelTable::linked().schema(row.op);
-  if (schema.inputs.size() < row.inputs.size()) {
-    throw Error(ErrorCode::bad_file, fmt::format("row {}: {} has {} inputs", row.name, row.op, schema.inputs.size()));
+  const KernelTable &table = KernelTable::linked();
+  std::vector<std::string> from, to{"out0"};
+  if (!table.composites().contains(row.op)) {  // those have one output
+    const LayerSchema &schema = table.schema(row.op);
+    if (schema.inputs.size() < row.inputs.size()) {
+      throw Error(ErrorCode::bad_file, fmt::format("row {}: {} has {} inputs", row.name, row.op, schema.inputs.size()));
+    }
+    for (size_t i = 1; i < schema.outputs.size(); i++) to.push_back(fmt::format("out{}", i));
   }
-  std::string text = "model bench\n", from, to;
+  std::string text = "model bench\n";
   Shapes shapes;
-  for (size_t i = 0; i < row.inputs.size(); i++) {
-    const auto &[name, shape] = *shapes.emplace(schema.inputs[i].name, row.inputs[i]).first;
-    text += fmt::format("input {} [{}]\n", name, fmt::join(shape, " "));
-    from += (from.empty() ? "" : ",") + name;
+  for (const std::vector<int64_t> &shape : row.inputs) {
+    from.push_back(fmt::format("in{}", from.size()));
+    shapes[from.back()] = shape;
+    text += fmt::format("input {} [{}]\n", from.back(), fmt::join(shape, " "));
   }
-  for (const SchemaPort &port : schema.outputs) to += (to.empty() ? "" : ",") + port.name;
-  text +=
-      fmt::format("{} node from {} to {} {}\noutput {}\n", row.op, from, to, row.attributes, schema.outputs[0].name);
+  text += fmt::format("{} node from {} to {} {}\noutput {}\n", row.op, fmt::join(from, ","), fmt::join(to, ","),
+                      row.attributes, to[0]);
   LayerNetwork made;
   made.graph = parse_graph(text, row.name, options);
   made.weights = random_weights(made.graph, shapes, kSeed);

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "bench/fma_peak.h"
 #include "bench/measurement.h"
 #include "bench/network.h"
 #include "bench/options.h"
@@ -23,13 +24,13 @@ namespace sluice::bench {
 namespace {
 
 constexpr uint32_t kSeed = 1;
-constexpr double kMega = 1e6;
+constexpr double kMega = 1e6, kCopySeconds = 0.1;
 
 struct ModelOptions : Options {
   std::string graph = SLUICE_SOURCE_DIR "/models/deepfill2.graph";
   std::string weights, input, output;
   std::vector<std::string> sizes{"256", "512"}, settings;
-  bool per_node = false;
+  bool per_node = false, copy_rate = false;
 };
 
 struct Size {
@@ -156,7 +157,9 @@ void measure_size(benchmark::State &state, const ModelOptions &options, const st
   state.counters["arena_MB"] = static_cast<double>(network.plan().arena_bytes()) / kMega;
   state.counters["packed_weights_MB"] = static_cast<double>(network.model().packed_bytes()) / kMega;
   state.counters["peak_memory_MB"] = peak_memory_mb();  // of the process so far
+  state.counters["moved_MB"] = static_cast<double>(network.moved_bytes()) / kMega;
   state.counters["threads"] = options.threads;
+  if (options.copy_rate) state.counters["copy_GB/s"] = CopyRate(options.threads).gigabytes(kCopySeconds);
   report += fmt::format("\n{} at {}, median ms of {} runs\n{}", network.model().graph().model, size, options.runs,
                         describe_steps(network, formulas, timer.medians(), measurement.median_peak()));
 }
@@ -194,6 +197,8 @@ int main(int argc, char **argv) {
   app.add_option("--output", options.output, "where the outputs for --input go (safetensors)")->needs(input);
   app.add_option("--sizes", options.sizes, "heights and widths: 512 or 352x1216")->delimiter(',');
   app.add_option("--set", options.settings, "a parameter of the graph, NAME=VALUE");
+  app.add_flag("--copy_rate", options.copy_rate,
+               "also measure how fast memory is copied; later sizes' peak memory counts it");
   app.add_flag("--per_node", options.per_node, "also print the time of every node, longest first");
   return sluice::bench::run_program(app, argc, argv, options, [&] { sluice::bench::run_all(options); });
 }

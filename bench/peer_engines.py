@@ -19,7 +19,7 @@ LIMITS = {"avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}}
 
 def has_parts(row):
     """Whether there are two sums to be told apart."""
-    return row.is_gated or row.kind in ("guided", "inpainting", "depth")
+    return row.is_gated or row.kind in ("guided", "inpainting", "depth") or row.keys.get("graph") == "sketchfill_appearance"
 
 
 def parts_of(row):
@@ -53,7 +53,9 @@ class Torch(Engine):
     def forms(cls, row):
         forms = [f"whole {layout}" for layout in LAYOUTS]
         if row.kind in ("guided", "depth"):
-            forms += [f"apart {layout}" for layout in LAYOUTS] + ["unfold contiguous", "unfold channels_last"]
+            forms += [f"{parts} {layout}" for parts in ("apart", "unfold") for layout in LAYOUTS]
+        elif row.kind == "sketch" and has_parts(row):
+            forms += [f"apart {layout}" for layout in LAYOUTS]
         return forms
 
     def prepare(self, row, form, folder, threads):
@@ -67,9 +69,8 @@ class Torch(Engine):
         built.weights.clear()  # else the memory of a second copy would be counted
         if layout == "channels_last":
             formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-            rank = next(iter(inputs.values())).dim()
-            self.call = self.call.to(memory_format=formats[rank])
-            inputs = {name: value.to(memory_format=formats[rank]) for name, value in inputs.items()}
+            self.call = self.call.to(memory_format=formats[next(iter(inputs.values())).dim()])
+            inputs = {name: value.to(memory_format=formats.get(value.dim(), torch.preserve_format)) for name, value in inputs.items()}
         self.inputs, self.outputs = list(inputs.values()), built.outputs
 
     def run(self):
@@ -89,7 +90,7 @@ class TorchCompile(Torch):
     def forms(cls, row):
         """A network takes minutes to compile: in the format that is faster there."""
         if row.is_network:
-            return ["whole channels_last"]
+            return [f"{parts} channels_last" for parts in (parts_of(row) if row.kind == "sketch" else ["whole"])]
         return [f"whole {layout}" for layout in LAYOUTS] + (["apart channels_last"] if has_parts(row) else [])
 
     def prepare(self, row, form, folder, threads):
@@ -239,8 +240,19 @@ class Ncnn(Engine):
 ENGINES = {"torch": Torch, "torch-compile": TorchCompile, "onnxruntime": OnnxRuntime, "openvino": OpenVino, "ncnn": Ncnn}
 
 
+def why_too_large(row):
+    """The peers' attention holds the scores of all pairs of positions, twice at least while their diagonals are added."""
+    scores_gb = 4e-9 * (row.shapes[0][2] // 2 * (row.shapes[0][3] // 2)) ** 2
+    memory_gb = peer_machine.memory_gb()
+    if 2 * scores_gb > memory_gb:
+        return f"two matrices of scores of {scores_gb:.1f} GB each do not fit in {memory_gb:.1f} GB of memory"
+    return None
+
+
 def why_not(peer, row, isa):
     """Why an engine can't run a row with these instructions (None: any), or None."""
+    if row.kind == "attention" and why_too_large(row):
+        return why_too_large(row)
     if isa and not ENGINES[peer].heeds_limits:
         return f"it can't be told to keep to {isa}"
     return ENGINES[peer].why_not(row)

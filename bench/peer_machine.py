@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the operating system says: moments in which nobody else uses the processor, memory of this process, the processor's
 name."""
+import os
 import re
 import time
 
@@ -26,6 +27,10 @@ def wait_until_idle(limit_seconds):
             return True
         if time.monotonic() > end:
             return False
+
+
+def memory_gb():
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
 def peak_memory_mb():

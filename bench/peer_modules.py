@@ -5,8 +5,8 @@ engines without PyTorch read.
 
   peer_modules.py ROW FOLDER [FORM...]   writes row.graph, weights.safetensors, input.safetensors and a FORM.onnx for each form
 
-A form is "whole" (one convolution gives feature and gate, or the kernels of all taps), "apart" (two, or one a tap) or
-"unfold" (guided convolution through F.unfold).
+A form is "whole" (one convolution gives feature and gate, or the kernels of all taps), "apart" (two, or one a tap; an instance
+norm written out) or "unfold" (guided convolution through F.unfold).
 """
 import pathlib
 import sys
@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import peer_guidenet  # noqa: E402
 import peer_network  # noqa: E402
 import peer_rows  # noqa: E402
+import peer_sketch  # noqa: E402
 
 ONNX_OPSET = 17
 NORM_EPSILON = 1e-5
@@ -61,6 +62,19 @@ def build_convolution(row, form, in_place):
     if form == "apart" and row.is_gated:
         layer.take_apart()
     return Built(layer, {"in0": uniform(random, row.shapes[0])}, weights)
+
+
+def build_separable(row, form, in_place):
+    random = np.random.default_rng(0)
+    channels = row.shapes[0][1]
+    parts = {"depthwise": peer_network.Layer(channels, channels, row.integer("kernel"), row.integer("stride"), row.integer("dilation"),
+                                             gated=False, activation="relu", groups=channels),
+             "pointwise": peer_network.Layer(channels, row.integer("channels"), 1, gated=False, activation="relu")}
+    weights = {}
+    for name, layer in parts.items():
+        seed_convolution(random, layer.conv)
+        weights.update({f"{name}_{port}": value for port, value in peer_network.layer_weights(layer).items()})
+    return Built(torch.nn.Sequential(*parts.values()), {"in0": uniform(random, row.shapes[0])}, of_node(weights))
 
 
 class Attention(torch.nn.Module):
@@ -160,8 +174,18 @@ def build_depth(row, form, in_place):
     return Built(network, inputs, network.named_weights(), ("depth",))
 
 
-BUILDERS = {"convolution": build_convolution, "depthwise": build_convolution, "attention": build_attention,
-            "guided": build_guided, "inpainting": build_inpainting, "depth": build_depth}
+def build_sketch(row, form, in_place):
+    if row.keys["graph"] == "sketchfill_shape":
+        network, channels, nz = peer_sketch.ShapeGenerator(), 1, 256
+    else:
+        network, channels, nz = peer_sketch.AppearanceGenerator(form=form, in_place=in_place), 3, 8
+    weights = peer_sketch.seed_weights(network, 0)
+    return Built(network, peer_sketch.seeded_inputs(row.batch, channels, row.size[0], nz), weights, ("image",))
+
+
+BUILDERS = {"convolution": build_convolution, "depthwise": build_convolution, "separable": build_separable,
+            "attention": build_attention, "guided": build_guided, "inpainting": build_inpainting, "depth": build_depth,
+            "sketch": build_sketch}
 
 
 def build(row, form="whole", in_place=False):

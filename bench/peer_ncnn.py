@@ -80,6 +80,18 @@ def write_convolution(row, weights, form):
     return writer
 
 
+def write_separable(row, weights, form):
+    writer, between = Writer(["in0"]), "between"
+    for part, source, target in (("depthwise", "in0", between), ("pointwise", between, "out")):
+        weight, bias = weights[f"node.{part}_weight"], weights[f"node.{part}_bias"]
+        keys = {}
+        if part == "depthwise":
+            keys = {"groups": len(weight), "stride": row.integer("stride"), "dilation": row.integer("dilation"),
+                    "pads": tuple(same_pads(row))}
+        writer.convolution(source, target, weight, bias, **keys, activation=RELU)
+    return writer
+
+
 def write_guided(row, weights, form):
     """Patches by Unfold, as rows of taps of a channel; the batch norm's scale is in the kernels' weights."""
     _, channels, height, width = row.shapes[0]
@@ -112,5 +124,6 @@ def why_not(row):
 
 
 def write(row, weights, form, folder):
-    writer = (write_guided if row.kind == "guided" else write_convolution)(row, weights, form)
+    writers = {"guided": write_guided, "separable": write_separable}
+    writer = writers.get(row.kind, write_convolution)(row, weights, form)
     writer.save(folder, f"ncnn_{form}")

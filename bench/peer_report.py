@@ -20,6 +20,9 @@ DETAILS = ("row", "peer", "form", "peer ms (processor ms)", "Sluice ms (processo
            "Sluice MB", "largest difference")
 
 
+MEMORY_BOUND = ("depthwise", "separable")  # kinds of rows
+
+
 def table(head, rows):
     return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows)]
 
@@ -35,7 +38,8 @@ class Report:
         self.processor = peer_machine.processor_name()
         self.path = options.output or self.new_path()
         self.comparisons, self.reasons = {}, {}  # by row and peer
-        self.rows = {}
+        self.tables = []  # beside those of the rows: title, text, head, rows
+        self.rows, self.alone = {}, {}  # by name; what model_bench says of rows that no peer runs
 
     def new_path(self):
         """A name that no result has: <date>-<processor>[-<isa>].md, then -2.md and so on."""
@@ -54,6 +58,13 @@ class Report:
             self.comparisons[self.last] = comparison
         self.write()
 
+    def add_table(self, title, head, rows, text):
+        self.tables.append((title, text, head, rows))
+        self.write()
+
+    def add_alone(self, row, measured):
+        self.rows[row.name], self.alone[row.name] = row, measured
+
     def last_line(self):
         row, peer = self.last
         if self.last in self.reasons:
@@ -71,7 +82,7 @@ class Report:
         shares = [f"{self.share(one, side):.0f}" if one.gflop else "" for side in ("theirs", "ours")]
         counted = f"{len(one.pairs)} of {one.taken} x {one.runs}" + (" †" if one.starved else "")
         return [row, peer, one.form, *times, f"**{statistics.median(ratios):.2f}**", f"{ratios[0]:.2f}-{ratios[-1]:.2f}", counted,
-                *rates, *shares, f"{one.median(lambda pair: pair.peak_gflops):.0f}", f"{one.copy_gbs:.1f}",
+                *rates, *shares, f"{one.median(lambda pair: pair.peak_gflops):.0f}", f"{one.median(lambda pair: pair.copy_gbs):.1f}",
                 f"{one.their_mb:.0f} ({one.imported_mb:.0f})", f"{one.our_mb:.0f}", f"{one.difference:.1e}"]
 
     def share(self, one, side):
@@ -85,20 +96,61 @@ class Report:
                 one = self.comparisons.get((row, peer))
                 ratios = sorted(pair.ratio for pair in one.pairs) if one else []
                 cells.append(f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})" if one else "")
-            ours = [one.median(lambda pair: pair.ours.ms) for (name, _), one in self.comparisons.items() if name == row]
-            yield [row, digits(statistics.median(ours)) if ours else "", *cells]
+            yield [row, digits(self.our_ms(row)) if row in self.alone or self.peers_of(row) else "", *cells]
+        for name, rows in peer_rows.sums().items():
+            if not all(self.peers_of(row) for row in rows):
+                continue
+            cells = []
+            for peer in self.peers:
+                ones = [self.comparisons.get((row, peer)) for row in rows]
+                times = [sum(one.median(lambda pair: getattr(pair, side).ms) for one in ones) for side in ("theirs", "ours")
+                         ] if all(ones) else None
+                cells.append(f"{times[0] / times[1]:.2f}" if times else "")
+            yield [f"{name} = {' + '.join(rows)}", digits(sum(map(self.our_ms, rows))), *cells]
+
+    def memory_rows(self):
+        """Rows that are bound by memory: what is read and written as the row is defined, as a share of what is copied beside."""
+        for name, row in self.rows.items():
+            ones = [self.comparisons[name, peer] for peer in self.peers_of(name)]
+            if row.kind not in MEMORY_BOUND or not ones:
+                continue
+            shares = {peer: self.copy_share(self.comparisons[name, peer], "theirs") for peer in self.peers_of(name)}
+            yield [name, f"{ones[0].defined_mb:.1f}", f"{ones[0].moved_mb:.1f}",
+                   f"{statistics.median(one.median(lambda pair: pair.copy_gbs) for one in ones):.1f}",
+                   f"{statistics.median(self.copy_share(one, 'ours') for one in ones):.0f}",
+                   *(f"{shares[peer]:.0f}" if peer in shares else "" for peer in self.peers)]
+
+    def alone_rows(self):
+        for row, measured in self.alone.items():
+            times = [measured["median_ms"], measured["median_ms"] * measured["processors_used"]]
+            yield [row, f"{digits(times[0])} ({digits(times[1])})", f"{measured['GFLOP/s']:.0f}",
+                   f"{100 * measured['GFLOP/s'] / measured['peak_GFLOP/s']:.0f}", f"{measured['peak_GFLOP/s']:.0f}",
+                   f"{measured['peak_memory_MB']:.0f}"]
+
+    @staticmethod
+    def copy_share(one, side):
+        """Per cent."""
+        return one.median(lambda pair: 1e2 * one.defined_mb / getattr(pair, side).ms / pair.copy_gbs)
+
+    def peers_of(self, row):
+        return [peer for peer in self.peers if (row, peer) in self.comparisons]
+
+    def our_ms(self, row):
+        """Median beside all peers."""
+        if row in self.alone:
+            return self.alone[row]["median_ms"]
+        return statistics.median(self.comparisons[row, peer].median(lambda pair: pair.ours.ms) for peer in self.peers_of(row))
 
     def head(self):
         ones = self.comparisons.values()
         peaks = [pair.peak_gflops for one in ones for pair in one.pairs]
-        copies = [one.copy_gbs for one in ones]
+        copies = [pair.copy_gbs for one in ones for pair in one.pairs]
         versions = [f"{name} {importlib.metadata.version(name)}" for name in
                     [*dict.fromkeys(peer_engines.ENGINES[peer].package for peer in self.peers), "onnx", "numpy"]]
         commit = subprocess.run(["git", "-C", str(peer_rows.ROOT), "describe", "--always", "--dirty", "--exclude=*"],
                                 capture_output=True, text=True, check=False).stdout.strip()
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
         lines = [f"# Peers: {self.processor}, {self.date}", "",
-                 f"- {self.options.threads} threads, {os.cpu_count()} processors, {memory:.0f} GB of memory, {platform.system()} "
+                 f"- {self.options.threads} threads, {os.cpu_count()} processors, {peer_machine.memory_gb():.0f} GB of memory, {platform.system()} "
                  f"{'.'.join(platform.release().split('.')[:2])}, {peer_machine.processor_family()}"
                  f"{', everything kept to ' + self.options.isa if self.options.isa else ''}.",
                  f"- Sluice {commit or 'of an unknown commit'}; Python {platform.python_version()}, {', '.join(versions)}."]
@@ -106,6 +158,17 @@ class Report:
             lines.append(f"- FMA peak beside Sluice's runs {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s, copy {min(copies):.1f} to "
                          f"{max(copies):.1f} GB/s, both with the same threads.")
         return lines + METHOD.format(pairs=self.options.pairs).splitlines()
+
+    def row_tables(self):
+        """Title, text, head and rows of each."""
+        yield ("Peer's time in units of Sluice's", "Above 1 Sluice is faster. Medians of pairs, least and largest; of a sum of rows the "
+               "quotient of sums of medians.", ["row", "Sluice ms", *self.peers], list(self.ratio_rows()))
+        yield ("Share of memory's speed, %", "Inputs, weights and outputs once, in the time of a run, as a share of the bytes that "
+               "`memcpy` reads and writes beside; large copies go past the caches.",
+               ["row", "MB as defined", "MB of Sluice's kernels", "copy, GB/s", "Sluice", *self.peers], list(self.memory_rows()))
+        yield ("Rows that no peer runs", "", ["row", "Sluice ms (processor ms)", "GFLOP/s", "% of peak", "FMA peak, GFLOP/s", "MB"],
+               list(self.alone_rows()))
+        yield "Everything measured", "", DETAILS, [self.detail(*key) for key in self.comparisons]
 
     def write(self):
         figure = self.path.with_suffix(".svg")
@@ -115,9 +178,9 @@ class Report:
         if any(bars.values()):
             figure.write_text(peer_figure.draw({name: shares for name, shares in bars.items() if shares}), encoding="utf-8")
             lines += ["", f"![share of the FMA peak, a layer a group]({figure.name})"]
-        lines += ["", "## Peer's time in units of Sluice's", "", "Above 1 Sluice is faster. Medians of pairs, least and largest.", ""]
-        lines += table(["row", "Sluice ms", *self.peers], self.ratio_rows())
-        lines += ["", "## Everything measured", "", *table(DETAILS, (self.detail(*key) for key in self.comparisons))]
+        for title, text, head, rows in [*self.row_tables(), *self.tables]:
+            if rows:
+                lines += ["", f"## {title}", "", *([text, ""] if text else []), *table(head, rows)]
         if self.reasons:
             lines += ["", "## Not measured", ""]
             lines += [f"- {row}, {peer}: {reason}" for (row, peer), reason in self.reasons.items()]
@@ -136,11 +199,11 @@ class Report:
 METHOD = """\
 - In turn, A B A B, {pairs} pairs that count; of a turn the median of its runs, of the pairs the median of their ratios. Each peer is a
   process of its own that stays warm; Sluice is a new `model_bench` a turn, warm before it is timed. Weights and inputs are the same;
-  the largest difference of an output is relative to its largest value, and what differs by more than 1e-3 (networks) or 1e-4
-  (layers) is not timed.
-- A peer has its fastest form (bench/peer_engines.py): gate and feature by one convolution or two, attention as matrix products, generated
-  kernels all at once or tap by tap; inputs and outputs of a layer in the memory format that it has between two layers (channels_last,
-  packed); torch.compile freezes, ONNX Runtime, OpenVINO and ncnn pack the weights beforehand.
+  the largest difference of an output is relative to its largest value.
+- A peer has its fastest form (bench/peer_engines.py) of those that differ by at most 1e-3 (networks) or 1e-4 (layers): gate and feature by
+  one convolution or two, attention as matrix products, generated kernels all at once or tap by tap, instance norms as they come or
+  written out; inputs and outputs of a layer in the memory format that it has between two layers (channels_last, packed); torch.compile
+  freezes, ONNX Runtime, OpenVINO and ncnn pack the weights beforehand.
 - GFLOP/s and shares of the FMA peak count the layer as defined (`bench/layer_work.txt`), so Winograd's sums and the reduced attention may
   pass 100 %. The peak is measured between Sluice's runs.
 - Processor ms: of all threads. A pair in which either side had less than 0.9 of its threads' time is discarded; †: too few were

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of bench/peer_rows.txt, with the shapes and attributes of bench/layer_shapes.txt, and what Sluice is run with."""
+"""The rows of bench/peer_rows.txt, with the shapes and attributes of the files of layers, and what Sluice is run with."""
 import dataclasses
 import pathlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
+LAYER_FILES = ("growth_shapes.txt", "layer_shapes.txt")
+OWN_KEYS = ("graph", "size", "batch", "part_of", "optional")  # of peer_rows.txt, others are parameters of the graph
+NETWORK_INPUTS = {"inpainting": ["image", "mask"], "depth": ["image", "lidar"], "sketch": ["sketch", "z", "label"]}
 
 
 @dataclasses.dataclass
@@ -25,6 +28,10 @@ class Row:
         return self.op.startswith("gated")
 
     @property
+    def batch(self):
+        return int(self.keys.get("batch", 1))
+
+    @property
     def size(self):
         """Height and width of a network's picture."""
         height, width = self.keys["size"].split("x")
@@ -37,13 +44,11 @@ class Row:
     @property
     def settings(self):
         """Parameters of a network's graph."""
-        return {key: value for key, value in self.keys.items() if key not in ("graph", "size", "optional")}
+        return {key: value for key, value in self.keys.items() if key not in OWN_KEYS}
 
     @property
     def input_names(self):
-        if not self.is_network:
-            return [f"in{i}" for i in range(len(self.shapes))]
-        return ["image", "mask"] if self.kind == "inpainting" else ["image", "lidar"]
+        return NETWORK_INPUTS[self.kind] if self.is_network else [f"in{i}" for i in range(len(self.shapes))]
 
     def integer(self, key, default=1):
         return int(self.attributes.get(key, default))
@@ -71,7 +76,7 @@ def pairs(words):
 
 def read_rows():
     """All rows, in the order of the file."""
-    layers = {words[0]: words for words in read_lines("layer_shapes.txt")}
+    layers = {words[0]: words for file in LAYER_FILES for words in read_lines(file)}
     rows = []
     for name, kind, *rest in read_lines("peer_rows.txt"):
         row = Row(name, kind, pairs(rest), [])
@@ -81,6 +86,15 @@ def read_rows():
             row.attributes = pairs(attributes)
         rows.append(row)
     return rows
+
+
+def sums():
+    """Name of a sum to the names of its rows."""
+    parts = {}
+    for row in read_rows():
+        if "part_of" in row.keys:
+            parts.setdefault(row.keys["part_of"], []).append(row.name)
+    return parts
 
 
 def find_row(name):

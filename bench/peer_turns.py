@@ -17,7 +17,6 @@ PROCESSORS = 0.9  # of the threads: a turn with less of processor time a second 
 ATTEMPTS = 3  # times the pairs that are asked for
 # Relative to the largest value. float32 runs of a whole network at 512x512 are 5e-4 apart, of a layer 1e-5.
 LARGEST_DIFFERENCE = {"network": 1e-3, "layer": 1e-4}
-SHORT_ROW = "add_masks_512"  # of layer_shapes.txt, run for the sake of the copy rate that is measured before it
 
 
 class PeerFailed(Exception):
@@ -35,6 +34,7 @@ class Pair:
     ours: Turn
     theirs: Turn
     peak_gflops: float  # FMA peak beside our runs
+    copy_gbs: float  # after them
 
     @property
     def ratio(self):
@@ -49,7 +49,8 @@ class Comparison:
     taken: int  # with those discarded
     runs: int  # of a turn
     gflop: float  # of the layer as it is defined
-    copy_gbs: float
+    defined_mb: float  # inputs, weights, outputs
+    moved_mb: float  # what our kernels read and write
     our_mb: float  # peak of the process
     their_mb: float
     imported_mb: float  # peak after the imports
@@ -68,12 +69,11 @@ def write_files(row, engines, folder):
 
 class Sluice:
     def __init__(self, row, folder, options):
-        self.bin = options.bin
+        self.folder = folder
         self.command = [str(options.bin / "model_bench"), *peer_rows.sluice_arguments(row, folder),
-                        f"--sluice_threads={options.threads}", "--benchmark_format=json"]
-        self.threads = options.threads
+                        f"--sluice_threads={options.threads}", "--copy_rate", "--benchmark_format=json"]
         output = folder / "sluice.safetensors"
-        self.run(1, f"--output={output}")
+        self.first_seconds = self.run(1, f"--output={output}")["median_ms"] / 1e3
         self.outputs = load_file(output)
 
     def run(self, runs, *more):
@@ -81,11 +81,10 @@ class Sluice:
         done = subprocess.run([*self.command, f"--runs={runs}", *more], check=True, capture_output=True, text=True)
         return json.loads(done.stdout)["benchmarks"][0]
 
-    def copy_gbs(self):
-        command = [str(self.bin / "layer_bench"), f"--benchmark_filter=^{SHORT_ROW}/", "--runs=1", "--benchmark_format=json",
-                   f"--sluice_threads={self.threads}"]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        return float(json.loads(done.stdout)["context"]["copy, GB/s"])
+    def defined_mb(self):
+        """What the row reads and writes at least: inputs, weights, outputs."""
+        files = [load_file(self.folder / f"{name}.safetensors") for name in ("input", "weights")]
+        return sum(value.nbytes for values in (*files, self.outputs) for value in values.values()) / 1e6
 
 
 class PeerProcess:
@@ -128,26 +127,39 @@ def difference(ours, theirs):
     return max(float(np.abs(ours[name] - theirs[name]).max() / np.abs(ours[name]).max()) for name in ours)
 
 
-def fastest_form(row, peer, folder, options):
-    """The process of it, running, and its least seconds, by which forms are judged."""
-    forms = options.forms.split(",") if options.forms else peer_engines.ENGINES[peer].forms(row)
-    best, least = None, math.inf
+def try_form(row, peer, form, folder, options, expected):
+    """A process of the peer, running; its `seconds` are the least, its `apart` is how far its outputs are from ours."""
+    process = PeerProcess(row, peer, form, folder, options.threads)
     try:
-        for form in forms:
-            process, slower = PeerProcess(row, peer, form, folder, options.threads), None
-            seconds = min(process.run(turn_runs(options, min(process.run(1)[0]), least=3))[0])
-            print(f"  {row.name}, {peer}, {form}: {1e3 * seconds:.2f} ms at least", file=sys.stderr, flush=True)
-            if seconds < least:
-                best, slower, least = process, best, seconds
-            else:
-                slower = process
-            if slower is not None:
-                slower.close()
+        process.apart = difference(expected, process.outputs)
+        process.seconds = min(process.run(turn_runs(options, min(process.run(1)[0]), least=3))[0])
+    except PeerFailed:
+        process.close()
+        raise
+    print(f"  {row.name}, {peer}, {form}: {1e3 * process.seconds:.2f} ms at least, outputs {process.apart:.1e} apart", file=sys.stderr,
+          flush=True)
+    return process
+
+
+def fastest_form(row, peer, folder, options, expected):
+    """The process of the form that takes the least seconds of those whose outputs are what is expected."""
+    limit = LARGEST_DIFFERENCE["network" if row.is_network else "layer"]
+    best, nearest = None, math.inf
+    try:
+        for form in options.forms.split(",") if options.forms else peer_engines.ENGINES[peer].forms(row):
+            process = try_form(row, peer, form, folder, options, expected)
+            nearest = np.fmin(nearest, process.apart)
+            if process.apart <= limit and (best is None or process.seconds < best.seconds):
+                best, process = process, best
+            if process is not None:
+                process.close()
     except PeerFailed:
         if best is not None:
             best.close()
         raise
-    return best, least
+    if best is None:
+        raise PeerFailed(f"the outputs differ by {nearest:.1e} of the largest value; not timed")
+    return best
 
 
 def turn_runs(options, seconds, least=1):
@@ -160,18 +172,21 @@ def take_pair(sluice, process, runs, options):
     peer_machine.wait_until_idle(options.wait)
     seconds, used = process.run(runs)
     theirs = Turn(1e3 * statistics.median(seconds), sum(used) / sum(seconds))
-    return ours, Pair(Turn(ours["median_ms"], ours["processors_used"]), theirs, ours["peak_GFLOP/s"])
+    return ours, Pair(Turn(ours["median_ms"], ours["processors_used"]), theirs, ours["peak_GFLOP/s"],
+                      ours["copy_GB/s"])
+
+
+def run_alone(sluice, options):
+    """The row of model_bench's report."""
+    peer_machine.wait_until_idle(options.wait)
+    return sluice.run(turn_runs(options, sluice.first_seconds))
 
 
 def compare(sluice, row, peer, folder, options):
-    process, seconds = fastest_form(row, peer, folder, options)
+    process = fastest_form(row, peer, folder, options, sluice.outputs)
     try:
-        apart = difference(sluice.outputs, process.outputs)
-        if not apart <= LARGEST_DIFFERENCE["network" if row.is_network else "layer"]:
-            raise PeerFailed(f"the outputs differ by {apart:.1e} of the largest value; not timed")
-        ours = sluice.run(1)
-        runs = turn_runs(options, max(seconds, ours["median_ms"] / 1e3))
-        every, kept, copied = [], [], sluice.copy_gbs()
+        runs = turn_runs(options, max(process.seconds, sluice.first_seconds))
+        every, kept = [], []
         while len(kept) < options.pairs and len(every) < ATTEMPTS * options.pairs:
             ours, pair = take_pair(sluice, process, runs, options)
             every.append(pair)
@@ -182,5 +197,5 @@ def compare(sluice, row, peer, folder, options):
     starved = len(kept) < options.pairs
     if starved:
         kept = sorted(every, key=lambda pair: pair.ours.processors + pair.theirs.processors)[-options.pairs:]
-    return Comparison(process.form, apart, kept, len(every), runs, ours["GFLOP"], copied,
-                      ours["peak_memory_MB"], process.answer["peak_mb"], process.answer["imported_mb"], starved)
+    return Comparison(process.form, process.apart, kept, len(every), runs, ours["GFLOP"],
+                      sluice.defined_mb(), ours["moved_MB"], ours["peak_memory_MB"], process.answer["peak_mb"], process.answer["imported_mb"], starved)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks what `make bench-peers` is made of without its engines: every row of bench/peer_rows.txt is a layer or network that
-sluice takes, and the figure is well-formed."""
+sluice takes, as is every layer of growing size; the tables of growth and the figure are right."""
 import os
 import pathlib
 import subprocess
@@ -11,6 +11,7 @@ import unittest
 import xml.dom.minidom
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+import growth  # noqa: E402
 import peer_figure  # noqa: E402
 import peer_rows  # noqa: E402
 
@@ -32,11 +33,38 @@ class RowsTest(unittest.TestCase):
                         continue
                     graph = pathlib.Path(folder) / "row.graph"
                     graph.write_text(row.graph_text(), encoding="utf-8")
-                    self.assertIn(row.op, self.inspect(str(graph)))
+                    # A composite op is printed as the layers it is made of, named after it.
+                    self.assertRegex(self.inspect(str(graph)), rf"{row.op}|node\.")
+
+    def test_every_layer_of_growing_size_is_one_sluice_takes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            graph = pathlib.Path(folder) / "layer.graph"
+            for name, shapes, op, *attributes in peer_rows.read_lines("growth_shapes.txt"):
+                with self.subTest(name):
+                    shapes = [tuple(map(int, shape.split(","))) for shape in shapes.split(";")]
+                    row = peer_rows.Row(name, "", {}, shapes, op, peer_rows.pairs(attributes))
+                    graph.write_text(row.graph_text(), encoding="utf-8")
+                    self.assertIn(op, self.inspect(str(graph)))
+
+    def test_a_layer_is_the_same_in_all_files(self):
+        seen = {}
+        for file in peer_rows.LAYER_FILES:
+            for name, *words in peer_rows.read_lines(file):
+                self.assertEqual(seen.setdefault(name, words), words)
+
+    def test_growth_is_a_pixel_and_beside_the_peak(self):
+        # Twice the side in six times the time on a machine two thirds as fast.
+        samples = {500: [{"median_ms": 1.0, "peak_GFLOP/s": 300.0}], 1000: [{"median_ms": 6.0, "peak_GFLOP/s": 200.0}]}
+        self.assertEqual(growth.of_layer("a", samples), ["a", "4.00", "6.00", "1.50", "1.00"])
 
     def test_names_are_unique(self):
         names = [row.name for row in peer_rows.read_rows()]
         self.assertEqual(len(names), len(set(names)))
+
+    def test_sums_have_several_rows(self):
+        self.assertIn("sketch_refresh", peer_rows.sums())
+        for name, rows in peer_rows.sums().items():
+            self.assertGreater(len(rows), 1, name)
 
     def test_the_figure_has_a_bar_for_every_share(self):
         picture = peer_figure.draw({"a<b": {"Sluice": 240.0, "torch": 60.0}, "c": {"Sluice": 0.0, "ncnn": 12.0}})
