@@ -9,8 +9,8 @@
 namespace sluice {
 
 // The loops over `axes`, which a definition names as they are: the last two in parallel, a first one in vectors. Those
-// that it reduces or places by an expression stay where they are, so that an element's sum has one order whatever thread
-// it is on.
+// that it reduces or places by an expression stay where they are, so that an element's sum has one order whatever
+// thread it is on.
 inline void spread(Halide::Stage stage, std::vector<Halide::Var> axes, const Halide::Var &innermost, const Plan &plan) {
   using namespace Halide;
   const Var row("row"), vectors("vectors");
