@@ -34,6 +34,15 @@ LoadOptions load_options(const RecipeNetwork &network, const char *mode) {
   return load;
 }
 
+// The recipe's text, with the values of its parameters as a remark: what a training is.
+std::string identity_of(const Recipe &recipe) {
+  std::string text = recipe.text;
+  if (!text.ends_with('\n')) text += '\n';
+  if (!recipe.parameters.empty()) text += "# parameters:";
+  for (const auto &[name, value] : recipe.parameters) text += fmt::format(" {}={}", name, value);
+  return recipe.parameters.empty() ? text : text + '\n';
+}
+
 // Names that are in one map and not, with the same shape, in the other.
 std::string differences(const TensorMap &expected, const TensorMap &found) {
   std::string text;
@@ -131,9 +140,9 @@ void Trainer::resume() {
   const std::string file = found.file.string();
   std::string text;
   TrainingState state = state_of_archive(std::move(found.archive), file, text);
-  if (text != recipe_.text && !options_.changed_recipe) {
-    throw Error(ErrorCode::usage, fmt::format("{}: it was made with another text of the recipe than {}; "
-                                              "--changed-recipe resumes all the same",
+  if (text != identity_of(recipe_) && !options_.changed_recipe) {
+    throw Error(ErrorCode::usage, fmt::format("{}: it was made with another text or other parameters of the recipe "
+                                              "than {}; --changed-recipe resumes all the same",
                                               file, recipe_.file));
   }
   if (options_.seed && *options_.seed != state.seed) {
@@ -226,7 +235,8 @@ void Trainer::run(const std::atomic<bool> &stop) {
   for (const char *name : {"images_per_s", "data_wait", "pack_ms", "forward_ms", "backward_ms", "update_ms"})
     columns.emplace_back(name);
   log_ = std::make_unique<TrainingLog>(options_.out, columns, state_.step);
-  write_file_atomically(options_.out / "recipe", std::as_bytes(std::span(recipe_.text)));
+  const std::string identity = identity_of(recipe_);
+  write_file_atomically(options_.out / "recipe", std::as_bytes(std::span(identity)));
   const auto make = [this](uint64_t number) {
     return source_->batch("train", number, trained_[number % trained_.size()]->image_order());
   };
@@ -302,7 +312,7 @@ TensorMap Trainer::network_weights(const std::string &network) {
 
 void Trainer::save() {
   for (const auto &step : trained_) state_.optimizers[step->name()] = step->optimizer_state();
-  const fs::path file = checkpoints_.save(state_.step, state_archive(state_, recipe_.text));
+  const fs::path file = checkpoints_.save(state_.step, state_archive(state_, identity_of(recipe_)));
   for (const std::string &name : trained_networks())
     write_weights(options_.out / (name + ".safetensors"), weights_archive(name));
   if (events_.saved) events_.saved(file);
@@ -326,10 +336,10 @@ Archive Trainer::weights_archive(const std::string &network) {
 // The first step's objectives over batches that are never trained on, with the weights that are written.
 void Trainer::validate() {
   double loss = 0;
+  TensorMap parameters = state_.parameters;
+  for (const auto &[name, tensor] : state_.average) parameters[name] = tensor;
   for (int64_t i = 0; i < recipe_.validate_batches; i++) {
     const TensorMap batch = source_->batch("validation", static_cast<uint64_t>(i), trained_[0]->image_order());
-    TensorMap parameters = state_.parameters;
-    for (const auto &[name, tensor] : state_.average) parameters[name] = tensor;
     loss += trained_[0]->evaluate(batch, state_, parameters).total / static_cast<double>(recipe_.validate_batches);
   }
   log_->add_number(state_.step, "validation_loss", loss);

@@ -44,7 +44,7 @@ TEST(Trainer, WritesWeightsLogSamplesAndEvents) {
   EXPECT_FALSE(last.tensors.at("average.generator.first.feature_weight") ==
                last.tensors.at("weight.generator.first.feature_weight"));
   EXPECT_TRUE(std::filesystem::exists(folder / "generator_best.safetensors"));
-  EXPECT_EQ(text_of(folder / "recipe"), recipe.text);
+  EXPECT_EQ(text_of(folder / "recipe"), recipe.text + "# parameters: rate=0.01 size=16\n");
   const Picture grid = read_picture(folder / "samples" / "step-000000000020.png");
   EXPECT_EQ(grid.width, 3 * 16 + 4);
   EXPECT_EQ(grid.height, 2 * 16 + 2);
@@ -199,6 +199,9 @@ TEST(Trainer, ResumesOnlyWhatFits) {
   EXPECT_NE(message_of([&] { Trainer(recipe, other_seed); }).find("seed 3, --seed says 9"), std::string::npos);
   Recipe changed = parse_recipe(recipe.text + "# a remark\n", recipe.file);
   EXPECT_NE(message_of([&] { Trainer(changed, train_options(folder.path(), "latest")); }).find("--changed-recipe"),
+            std::string::npos);
+  const Recipe faster = recipe_fixture("tiny.recipe", {{"rate", "0.1"}});
+  EXPECT_NE(message_of([&] { Trainer(faster, train_options(folder.path(), "latest")); }).find("other parameters"),
             std::string::npos);
   TrainOptions allowed = train_options(folder.path(), "latest");
   allowed.changed_recipe = true;
