@@ -62,6 +62,7 @@ TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const Ste
   for (const auto &[name, tensor] : initial) weights_.push_back(name);
   LoadOptions load;
   load.mode = "train";
+  load.purpose = "training";
   model_ = std::make_unique<Model>(graph.graph, std::move(initial), load);
   const auto shapes = shapes_of(graph.graph, recipe.data);
   for (const auto &[name, shape] : shapes) inputs_.push_back(name);

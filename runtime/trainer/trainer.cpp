@@ -27,8 +27,9 @@ constexpr double kWarmAverage = 10;  // an average begins as a mean of the last 
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-LoadOptions load_options(const RecipeNetwork &network, const char *mode) {
+LoadOptions load_options(const RecipeNetwork &network, const char *mode, const char *purpose = "inference") {
   LoadOptions load;
+  load.purpose = purpose;
   load.parameters = network.parameters;
   load.mode = mode;
   return load;
@@ -84,6 +85,7 @@ Trainer::Trainer(Recipe recipe, TrainOptions options, TrainEvents events)
   for (const RecipeNetwork &network : recipe_.networks) {
     const fs::path file = find ? find(network.graph) : fs::path(network.graph);
     networks_[network.name] = read_graph(file, parse_options(load_options(network, "train")));
+    forms_[network.name] = read_graph(file, parse_options(load_options(network, "train", "training")));
   }
   begin();
   if (!options_.resume.empty()) resume();
@@ -163,7 +165,7 @@ void Trainer::check_fit(const TrainingState &found, const std::string &file) con
 
 void Trainer::make_steps() {
   for (const RecipeStep &step : recipe_.steps) {
-    const StepGraph graph = compose_step(recipe_, step, networks_, KernelTable::linked().composites());
+    const StepGraph graph = compose_step(recipe_, step, forms_, KernelTable::linked().composites());
     trained_.push_back(std::make_unique<TrainedStep>(recipe_, step, graph, state_));
   }
   if (recipe_.sample.every == 0) return;

@@ -89,7 +89,7 @@ class Trainer {
   int64_t steps_ = 0;
   TrainingState state_;
   CheckpointFolder checkpoints_;
-  std::map<std::string, Graph> networks_;
+  std::map<std::string, Graph> networks_, forms_;  // as they are written, and in the forms that training runs
   std::vector<std::unique_ptr<TrainedStep>> trained_;
   std::unique_ptr<BatchSource> source_;
   std::unique_ptr<BatchLoader> loader_;
