@@ -93,10 +93,7 @@ int64_t Network::moved_bytes() const {
 
 Network::Network(const Graph &graph, const TensorMap &weights, const TensorMap &inputs)
     : model_(graph, weights), plan_(model_.plan_for(inputs, {})) {
-  const auto bytes = static_cast<size_t>((plan_.arena_bytes() + 63) / 64 * 64);
-  arena_.reset(static_cast<float *>(std::aligned_alloc(64, bytes)));
-  if (arena_ == nullptr)
-    throw Error(ErrorCode::input_failed, fmt::format("no memory for {} MB of tensors", bytes >> 20));
+  arena_ = allocate_arena(plan_.arena_bytes(), graph.model);
   model_.fill_inputs(plan_, inputs, arena_.get());
 }
 

@@ -2,12 +2,11 @@
 // A graph at fixed shapes, planned and filled, so that only kernels are left to be timed.
 #pragma once
 #include <cstdint>
-#include <cstdlib>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "runtime/arena.h"
 #include "runtime/model.h"
 
 namespace sluice::bench {
@@ -37,12 +36,9 @@ class Network {
   int64_t moved_bytes() const;
 
  private:
-  struct FreeMemory {
-    void operator()(float *memory) const { std::free(memory); }
-  };
   Model model_;
   ExecutionPlan plan_;
-  std::unique_ptr<float, FreeMemory> arena_;
+  Arena arena_;
 };
 
 }  // namespace sluice::bench

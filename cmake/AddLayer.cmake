@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# sluice_add_layer(NAME [PACKED] [UPDATED] [FORWARD_ONLY] [MACS formula] [REQUIRES condition...] [SAVED stage...] [STEPS stage...]
+# sluice_add_layer(NAME [PACKED] [UPDATED] [DERIVED] [FORWARD_ONLY] [MACS formula] [REQUIRES condition...] [SAVED stage...] [STEPS stage...]
 #                  [TRANSFORMS name:value...] [PACKED_TRANSFORMS name...] [LINEAR key=value])
 #   builds the generator executable of one layer and every kernel that generators/variants.txt lists for it:
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
@@ -13,6 +13,7 @@
 #   REQUIRES: conditions on the inputs over the same names, "input.c%factor=0" or, for some nodes, "mode=x:a<b".
 #   SAVED stage@key=value: variants with that value only.
 #   TRANSFORMS: forward kernels for the CPU with transform=<name>, beside those of variants with these values.
+#   DERIVED: what the linear part sees of a parameter, and its gradient, are kernels (generators/derived_parameters.h).
 #   LINEAR: variants with that value have a backward kernel of their linear part as well.
 #   PACKED_TRANSFORMS: those with a pack kernel of their own.
 # Ops made of others are generators/<op>.graph; their text is part of the tables.
@@ -51,7 +52,7 @@ target_precompile_headers(sluice_generator_support PUBLIC <Halide.h>)
 target_compile_options(sluice_generator_support PUBLIC -O0 -g0)
 
 function(sluice_add_layer NAME)
-  cmake_parse_arguments(ARG "PACKED;UPDATED;FORWARD_ONLY" "MACS;LINEAR" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS" ${ARGN})
+  cmake_parse_arguments(ARG "PACKED;UPDATED;DERIVED;FORWARD_ONLY" "MACS;LINEAR" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS" ${ARGN})
   if(SLUICE_ONLY_LAYERS AND NOT NAME IN_LIST SLUICE_ONLY_LAYERS)
     return()
   endif()
@@ -115,6 +116,11 @@ function(sluice_add_layer NAME)
     _sluice_add_kernel(kernels ${NAME} update cpu "" "" "${SLUICE_BOTH}")
     _sluice_add_kernel(device_kernels ${NAME} update opencl "" "" "${SLUICE_AVX2}")
   endif()
+  if(ARG_DERIVED)
+    foreach(part IN ITEMS part=value part=gradient)
+      _sluice_add_kernel(training_kernels ${NAME} derived cpu ${part} ${part} "${SLUICE_BOTH}")
+    endforeach()
+  endif()
   foreach(step IN LISTS ARG_STEPS)
     _sluice_add_kernel(test_kernels ${NAME} step cpu "stage=${step}" "stage=${step}" "${SLUICE_AVX2}")
   endforeach()
@@ -167,7 +173,7 @@ function(_sluice_add_ptx NAME params)
   set_property(GLOBAL APPEND PROPERTY SLUICE_PTX ${folder}/${symbol}.ptx)
 endfunction()
 
-# SET: library; DIRECTION: forward, pack, update, backward, saved or step; KEY: what a graph node must say to get this kernel.
+# SET: library; DIRECTION: forward, pack, update, derived, backward, saved or step; KEY: what a graph node must say to get this kernel.
 function(_sluice_add_kernel SET NAME DIRECTION DEVICE KEY PARAMS TARGETS)
   _sluice_symbol(symbol ${NAME} ${DIRECTION} ${DEVICE} "${KEY}")
   set(generator_direction ${DIRECTION})

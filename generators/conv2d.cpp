@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution over a picture (cross-correlation, as every framework has it), with norm and activation.
+#include "derived_parameters.h"
 #include "narrow_sums.h"
 #include "winograd.h"
 
@@ -13,7 +14,7 @@ struct Conv2d : sluice::winograd::Transformed {
   static constexpr const char *kName = "conv2d";
   static constexpr const char *kSummary = "output = activation(norm(conv(input, weight) + bias))";
   static constexpr const char *kUpdateWhen = sluice::kPowerStep;
-  static constexpr const char *kLinear = "feature", *kLinearWhen = "activation=none norm=none spectral_norm=none";
+  static constexpr const char *kLinear = "feature", *kLinearWhen = "activation=none norm=none";
   GeneratorParam<std::string> reading{"reading", "plain"};
   GeneratorParam<std::string> activation{"activation", "none+relu+leaky_relu"};
 
@@ -162,3 +163,4 @@ struct Conv2d : sluice::winograd::Transformed {
 };
 
 SLUICE_REGISTER_LAYER(Conv2d, conv2d)
+SLUICE_REGISTER_DERIVED(Conv2d, conv2d)

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/kernel_call.h"
+#include "runtime/kernel_memory.h"
 #include "weights_io/error.h"
 
 namespace sluice {
@@ -61,6 +62,7 @@ void prepare_kernels() {
   static std::once_flag once;
   std::call_once(once, [] {
     choose_isa();
+    keep_kernel_memory();
     halide_set_error_handler(record_error);
     halide_set_custom_do_task(run_task);
     halide_set_custom_can_use_target_features(can_use_features);

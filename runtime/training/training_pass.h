@@ -52,7 +52,8 @@ class TrainingPass {
   void find_needed();
   void make_weight_gradients();
   void make_data_gradients();
-  void differentiate(const PlannedStep &step);
+  static bool is_linear(const LayerNode &layer);
+  void differentiate(size_t index);
   void split(const PlannedStep &step);
   void walk(size_t index);
   void touch(int tensor);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPU schedule of generators/depthwise_conv2d.cpp: a tile of pixels of one vector of channels accumulates in registers.
+// CPU schedule of generators/depthwise_conv2d.cpp: a tile of pixels of one vector of channels accumulates
+// in registers.
 #include "schedules/cpu/schedule.h"
 
 using namespace Halide;
 
 SLUICE_SCHEDULE(cpu, depthwise_conv2d, forward) {
   const Var c("c"), x("x"), y("y"), n("n"), ci("ci"), xi("xi"), yi("yi"), yo("yo"), task("task");
-  const int lanes = plan.lanes(), tile_x = plan.tuned("tile_x"), tile_y = plan.tuned("tile_y");
   const bool is_known = plan.variants.at("reading").starts_with("three");
+  const std::string tile = is_known ? "known_tile_" : "tile_";
+  const int lanes = plan.lanes(), tile_x = plan.tuned(tile + "x"), tile_y = plan.tuned(tile + "y");
   Func &output = plan.stages["output"], &sum = plan.stages["sum"];
   output.split(x, x, xi, tile_x, TailStrategy::GuardWithIf)
       .split(y, yo, y, plan.tuned("rows"), TailStrategy::GuardWithIf)
@@ -29,6 +31,12 @@ SLUICE_SCHEDULE(cpu, depthwise_conv2d, forward) {
     wide.never_partition_all();
   }
   Stage(output).never_partition_all();
+  if (is_known) {
+    // Rows with their border of zeros, each copied once for the rows of a task: sums then ask for no edge.
+    Func &padded = plan.stages["padded"];
+    const Var i = padded.args()[0];
+    padded.store_at(output, task).compute_at(output, y).vectorize(i, lanes, TailStrategy::GuardWithIf);
+  }
   sum.bound_extent(x, tile_x).bound_extent(y, tile_y).bound_extent(c, lanes);
   sum.compute_at(output, c).vectorize(c, lanes).unroll(x).unroll(y);
   for (const char *table : {"column", "row", "channel"}) {

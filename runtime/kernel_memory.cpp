@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernel_memory.h"
+
+#include <HalideRuntime.h>
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+namespace sluice {
+namespace {
+
+constexpr size_t kAlignment =
+    128;  // of what kernels get: Halide asks for a vector, two lines of cache serve prefetching
+constexpr size_t kSmallest = size_t{64} << 10;  // smaller blocks the C library keeps itself
+constexpr size_t kMost = size_t{256} << 20;     // of free blocks together
+constexpr size_t kLargePage = size_t{2} << 20;
+
+// Before every block.
+struct Header {
+  void *memory;  // what was allocated
+  size_t bytes;  // of all of it
+};
+
+struct FreeBlocks {
+  std::mutex mutex;
+  std::multimap<size_t, void *> by_size;
+  size_t bytes = 0;
+};
+
+// Never destroyed: kernels of other threads may outlive main().
+FreeBlocks &free_blocks() {
+  static auto *blocks = new FreeBlocks;
+  return *blocks;
+}
+
+Header &header_of(void *block) { return *reinterpret_cast<Header *>(static_cast<char *>(block) - kAlignment); }
+
+size_t round_up(size_t size, size_t multiple) { return (size + multiple - 1) / multiple * multiple; }
+
+// A free block of so many bytes or a little more.
+void *take(size_t bytes) {
+  FreeBlocks &free = free_blocks();
+  const std::lock_guard<std::mutex> lock(free.mutex);
+  const auto found = free.by_size.lower_bound(bytes);
+  if (found == free.by_size.end() || found->first > bytes + bytes / 4) return nullptr;
+  void *block = found->second;
+  free.bytes -= found->first;
+  free.by_size.erase(found);
+  return block;
+}
+
+void *allocate(void *, size_t size) {
+  const size_t bytes = round_up(size + kAlignment, size < kSmallest ? kAlignment : kSmallest / 16);
+  if (bytes < size) return nullptr;
+  if (bytes >= kSmallest) {
+    if (void *block = take(bytes)) return block;
+  }
+  const bool large = bytes >= 2 * kLargePage;
+  void *memory = std::aligned_alloc(large ? kLargePage : kAlignment, round_up(bytes, large ? kLargePage : kAlignment));
+  if (memory == nullptr) return nullptr;
+  if (large) madvise(memory, bytes, MADV_HUGEPAGE);  // advice: may be refused
+  void *block = static_cast<char *>(memory) + kAlignment;
+  header_of(block) = {memory, bytes};
+  return block;
+}
+
+void release(void *, void *block) {
+  if (block == nullptr) return;
+  const Header header = header_of(block);
+  FreeBlocks &free = free_blocks();
+  if (header.bytes >= kSmallest) {
+    const std::lock_guard<std::mutex> lock(free.mutex);
+    if (free.bytes + header.bytes <= kMost) {
+      free.by_size.emplace(header.bytes, block);
+      free.bytes += header.bytes;
+      return;
+    }
+  }
+  std::free(header.memory);
+}
+
+}  // namespace
+
+void keep_kernel_memory() {
+#if !defined(__SANITIZE_ADDRESS__)  // which is to see every block end
+  halide_set_custom_malloc(allocate);
+  halide_set_custom_free(release);
+#endif
+}
+
+}  // namespace sluice
