@@ -312,8 +312,9 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
           is_linear() ? this->context_[this->layer.linear().at(port.name)].func : given.at(port.name);
       const Halide::Func gradient = derivative(of);
       plan.gradients.add(name, gradient);
+      // A gradient with updates may have its own order in memory, and places beyond the port that terms are added to.
       Halide::Func stored = gradient;
-      if (is_linear()) {  // which has its own order in memory
+      if (gradient.has_update_definition()) {
         stored = Halide::Func(name);
         stored(Halide::_) = gradient(Halide::_);
       }

@@ -106,6 +106,25 @@ TEST(GraphComposites, When) {
       (Lines{"smooth y.sum from x k=3 norm=none", "group y from y.sum weights=y.norm_", "smooth z from y norm=none"}));
 }
 
+// Several conditions hold together; what the model is loaded for is one, for nodes that keep their parameters' names.
+TEST(GraphComposites, WhenForTraining) {
+  const std::map<std::string, std::string> texts{
+      {"pair",
+       "op pair when purpose=training,norm=none from a to b norm=none\nf {node} from {a} to {b} "
+       "rename=weight:{node}_w+{node}_v\nend\n"}};
+  const auto made = [&](const std::string &line, const std::string &purpose) {
+    ParseOptions options;
+    options.composites = &texts;
+    options.purpose = purpose;
+    return parse_graph("model m\ninput x [n 1 h w]\n" + line + "\noutput y\n", "g", options).nodes.at(0);
+  };
+  EXPECT_EQ(made("pair y from x", "training").op, "f");
+  EXPECT_EQ(made("pair y from x", "training").renamed.at("weight"), "y_w+y_v");
+  EXPECT_EQ(made("pair y from x", "inference").op, "pair");
+  EXPECT_EQ(made("pair y from x norm=group", "training").op, "pair");
+  EXPECT_EQ(made("pair y from x rename=weight:own", "training").op, "pair");
+}
+
 TEST(GraphComposites, InBlocksAndLoopsAndEachOther) {
   EXPECT_EQ(
       nodes("block half from to\nf {to} from {from} weights={to}_\nend\n"
@@ -185,7 +204,7 @@ TEST(GraphComposites, DefinitionRefusals) {
   EXPECT_EQ(text("op pair from a k"),
             "pair.graph:1: op 'pair': 'to' and the names of what it makes are expected after 'from'");
   EXPECT_EQ(text("op pair when k from a to b"),
-            "pair.graph:1: op 'pair': 'when' is followed by attribute=value|value, got 'k'");
+            "pair.graph:1: op 'pair': 'when' is followed by attribute=value|value,attribute=value, got 'k'");
   EXPECT_EQ(text("op pair from a?,b to c"), "pair.graph:1: op 'pair': port 'b' stands behind an optional one");
   EXPECT_EQ(text("op pair from a,,b to c"), "pair.graph:1: op 'pair': bad port name ''");
   EXPECT_EQ(text("op pair from a to a"), "pair.graph:1: op 'pair': port 'a' twice");

@@ -102,7 +102,7 @@ TEST(GraphFile, RenamedPorts) {
   EXPECT_TRUE(renamed.attributes.empty());
   for (const char *text : {"", "weight", "weight:", ":name", "weight:a,", "weight:a:b", "weight:2*a"}) {
     EXPECT_EQ(refusal(with(std::string("f y from x rename=") + text)),
-              std::string("g:4: node 'y': rename is port:name,port:name, got '") + text + "'");
+              std::string("g:4: node 'y': rename is port:name,port:name+name, got '") + text + "'");
   }
   EXPECT_EQ(refusal(with("f y from x rename=weight:a,weight:b")), "g:4: node 'y': 'weight' is renamed twice");
   EXPECT_EQ(refusal(with("concat y from x,x rename=weight:a")),
