@@ -230,6 +230,7 @@ class PackGenerator : public LayerGenerator<Layer, PackGenerator<Layer>> {
     for (const Port &port : this->layer.packed()) {
       Halide::Func packed = plan.stages[port.name];
       if (dimensions(port) > 2) packed.parallel(packed.args().back());
+      if (port.axes[0].extent == "lanes") packed.vectorize(packed.args()[0], this->context_.lanes);
       *this->outputs_[port.name] = packed;
       this->bound_output(port.name);
     }

@@ -40,12 +40,12 @@ Header &header_of(void *block) { return *reinterpret_cast<Header *>(static_cast<
 
 size_t round_up(size_t size, size_t multiple) { return (size + multiple - 1) / multiple * multiple; }
 
-// A free block of so many bytes or a little more.
+// A free block of so many bytes, or of up to twice as many.
 void *take(size_t bytes) {
   FreeBlocks &free = free_blocks();
   const std::lock_guard<std::mutex> lock(free.mutex);
   const auto found = free.by_size.lower_bound(bytes);
-  if (found == free.by_size.end() || found->first > bytes + bytes / 4) return nullptr;
+  if (found == free.by_size.end() || found->first > 2 * bytes) return nullptr;
   void *block = found->second;
   free.bytes -= found->first;
   free.by_size.erase(found);

@@ -31,6 +31,10 @@ inline void schedule_weight_gradient(Plan &plan) {
       .unroll(ii)
       .fuse(ky, oo, ky)
       .parallel(ky);
+  if (plan.stages.has("tap")) {  // as many copies of a row as the window is wide, so that sums ask for no edge
+    Func &tap = plan.stages["tap"];
+    tap.compute_at(weight, yo).vectorize(tap.args()[0], lanes, TailStrategy::GuardWithIf);
+  }
   rows.compute_at(weight, io).bound_extent(o, panel).bound_extent(i, tile_i).reorder_storage(o, i, kx, ky, v, w);
   rows.reorder(o, i, kx, ky, v, w).vectorize(o, lanes).unroll(o).unroll(i);
   rows.update().reorder(o, i, r[0], yi, kx, ky, v, w).vectorize(o, lanes).unroll(o).unroll(i);
