@@ -73,7 +73,7 @@ CheckpointFolder::~CheckpointFolder() {
 std::vector<fs::path> CheckpointFolder::files() const { return names_in(folder_, is_checkpoint_name); }
 
 fs::path CheckpointFolder::save(int64_t step, const Archive &archive) {
-  const fs::path file = folder_ / fmt::format("{}{:0{}}{}", kBegin, step, kDigits, kEnd);
+  fs::path file = folder_ / fmt::format("{}{:0{}}{}", kBegin, step, kDigits, kEnd);
   write_safetensors(file, archive, {.checksums = true});
   const std::vector<fs::path> all = files();
   for (size_t i = static_cast<size_t>(keep_); i < all.size(); i++) {

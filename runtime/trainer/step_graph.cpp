@@ -142,7 +142,7 @@ class StepComposer {
     renamed.name = name + "." + node.name;
     for (std::string &input : renamed.inputs) input = own.at(input);
     for (std::string &output : renamed.outputs) {
-      own[output] = name + "." + output;
+      own[output] = fmt::format("{}.{}", name, output);
       output = own[output];
       define(output, output);
     }

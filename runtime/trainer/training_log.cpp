@@ -57,7 +57,7 @@ void TrainingLog::add(int64_t step, const std::vector<double> &numbers) {
 fs::path TrainingLog::add_picture(int64_t step, const Picture &picture) {
   std::error_code problem;
   fs::create_directories(folder_ / "samples", problem);
-  const fs::path file = folder_ / "samples" / fmt::format("step-{:012}.png", step);
+  fs::path file = folder_ / "samples" / fmt::format("step-{:012}.png", step);
   write_picture(file, picture);
   events_.add_picture(step, "samples", picture.width, picture.height, read_file(file, kMaxTable));
   return file;

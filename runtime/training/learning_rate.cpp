@@ -84,7 +84,7 @@ class LearningRateReader {
   std::string take(const std::string &key) {
     const auto found = keys_.find(key);
     if (found == keys_.end()) refuse(fmt::format("{} needs {}=", words_[0], key));
-    const std::string value = found->second;
+    std::string value = found->second;
     keys_.erase(found);
     return value;
   }
@@ -127,12 +127,13 @@ double LearningRate::at(int64_t step) const {
 double LearningRate::decayed(int64_t step) const {
   const auto passed = std::upper_bound(at_.begin(), at_.end(), step) - at_.begin();
   const int64_t begun = step - step % every_;  // where the rate last changed
+  const int64_t drops = step / every_;
   const double part = static_cast<double>(std::clamp<int64_t>(begun - from_, 0, steps_)) / static_cast<double>(steps_);
   switch (schedule_) {
     case Schedule::constant:
       return rate_;
     case Schedule::step:
-      return rate_ * std::pow(factor_, static_cast<double>(step / every_));
+      return rate_ * std::pow(factor_, static_cast<double>(drops));
     case Schedule::multistep:
       return rate_ * std::pow(factor_, static_cast<double>(passed));
     case Schedule::cosine:

@@ -62,6 +62,10 @@ bool is_like(const StoredTensor &tensor, const StoredTensor &other) {
   return tensor.dtype == other.dtype && tensor.shape == other.shape;
 }
 
+std::string state_name(const std::string &weight, const std::string &port) {
+  return fmt::format("{}.{}", weight, port);
+}
+
 }  // namespace
 
 class Optimizer::Rule {
@@ -143,11 +147,11 @@ class Optimizer::Rule {
   }
 };
 
-Optimizer::Optimizer(OptimizerOptions options, const TensorMap &weights)
+Optimizer::Optimizer(const OptimizerOptions &options, const TensorMap &weights)
     : rule_(std::make_unique<const Rule>(options)) {
   for (const auto &[name, weight] : weights) {
     if (weight.dtype != DType::f32) refuse("optimizer: weight " + mismatch(name, weight.shape, weight));
-    for (const std::string &port : rule_->state()) state_[name + "." + port] = StoredTensor::of_f32(weight.shape);
+    for (const std::string &port : rule_->state()) state_[state_name(name, port)] = StoredTensor::of_f32(weight.shape);
   }
 }
 
@@ -164,7 +168,7 @@ void Optimizer::step(TensorMap &weights, const TensorMap &gradients, double lear
     if (!is_like(gradient->second, weight))
       refuse("optimizer: gradient of " + mismatch(name, weight.shape, gradient->second));
     for (const std::string &port : rule_->state()) {
-      const auto known = state_.find(name + "." + port);
+      const auto known = state_.find(state_name(name, port));
       if (known == state_.end()) refuse(fmt::format("optimizer: there is no state for weight '{}'", name));
       if (!is_like(known->second, weight)) refuse("optimizer: weight " + mismatch(name, known->second.shape, weight));
     }
@@ -175,7 +179,7 @@ void Optimizer::step(TensorMap &weights, const TensorMap &gradients, double lear
     // Kernels only read what is bound to their inputs.
     std::map<std::string, float *> tensors{{kParameter, weight.f32()},
                                            {kGradient, const_cast<float *>(gradient->second.f32())}};
-    for (const std::string &port : rule_->state()) tensors[port] = state_.at(name + "." + port).f32();
+    for (const std::string &port : rule_->state()) tensors[port] = state_.at(state_name(name, port)).f32();
     rule_->update(tensors, weight.elements(), static_cast<float>(learning_rate), steps_ + 1);
   }
   steps_++;

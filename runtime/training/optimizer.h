@@ -22,7 +22,7 @@ class Optimizer {
  public:
   // Zero state for each of the weights, which are float32. Error usage for a rule or attribute that does not exist,
   // and for values that it can't have.
-  Optimizer(OptimizerOptions options, const TensorMap &weights);
+  Optimizer(const OptimizerOptions &options, const TensorMap &weights);
   Optimizer(Optimizer &&) noexcept;
   Optimizer &operator=(Optimizer &&) noexcept;
   ~Optimizer();

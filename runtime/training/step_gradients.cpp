@@ -119,7 +119,7 @@ class TrainingPass::Call {
     if (parts.size() > 1) return place_parts(parts, extents);
     const auto wanted = pass_.weight_gradients_.find(name);
     if (wanted == pass_.weight_gradients_.end()) return temporary(extents);
-    const BufferView whole(wanted->second.f32(), extents);
+    BufferView whole(wanted->second.f32(), extents);
     bool &written = pass_.written_.at(name);
     if (!std::exchange(written, true)) return whole;
     to_add_.emplace_back(temporary(extents), whole);  // shared by several nodes
@@ -128,7 +128,7 @@ class TrainingPass::Call {
 
   // Several tensors, one after the other along the outermost axis.
   BufferView place_parts(const std::vector<std::string> &parts, const Extents &extents) {
-    const BufferView whole = temporary(extents);
+    BufferView whole = temporary(extents);
     float *values = static_cast<float *>(whole.data);
     for (const std::string &part : parts) {
       const int64_t outermost = pass_.model_.weights().at(part).shape[0];

@@ -241,7 +241,7 @@ class ZipWriter {
 
 // "" where the tensor can be written.
 std::string refusal_of(const std::string &name, const StoredTensor &tensor) {
-  const std::string refusal = safetensors::refusal_of_name(name);
+  std::string refusal = safetensors::refusal_of_name(name);
   if (!refusal.empty()) return refusal;
   const std::string who = "tensor " + in_quotes(name);
   if (!is_valid_utf8(name)) return who + ": a name that is not valid UTF-8";
