@@ -15,7 +15,7 @@ CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test trust fuzz demo demo-train systems bench bench-peers asan float-stores format lint rules clean distclean help
+.PHONY: build setup test trust fuzz demo demo-train systems bench bench-peers bench-training asan float-stores format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target sluice
@@ -54,6 +54,10 @@ bench: build/build.ninja  ## build and run the benchmarks (BENCH_ARGS="--benchma
 bench-peers: build/build.ninja  ## Sluice and other engines in turn, to bench/results (PEER_ARGS="--rows g96_128 --peers torch,onnxruntime")
 	@$(call PRESET_BUILD,release) --target layer_bench --target model_bench --target sluice
 	@bash bench/peers.sh $(PEER_ARGS)
+
+bench-training: build/build.ninja  ## forward and backward passes of the first stage of DeepFill v2, Sluice and PyTorch in turn
+	@$(call PRESET_BUILD,release) --target training_bench
+	@bash bench/peers.sh --training $(PEER_ARGS)
 
 asan: build-asan/build.ninja  ## build and test with the address and undefined-behaviour sanitizers
 	@$(call PRESET_BUILD,asan)

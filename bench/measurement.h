@@ -8,6 +8,8 @@ namespace sluice::bench {
 
 double median(std::vector<double> values);
 double seconds_of(const std::function<void()> &run);
+// Of this process alone, so far: getrusage would give the size of the parent that forked it where that is larger.
+double peak_memory_mb();
 
 class Measurement {
  public:

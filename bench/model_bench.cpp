@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <numeric>
 
 #include "bench/fma_peak.h"
@@ -76,15 +75,6 @@ Network make_network(const ModelOptions &options, const Size &size) {
   const Shapes shapes = shapes_at(graph, size);
   return Network(graph, options.weights.empty() ? random_weights(graph, shapes, kSeed) : weights.tensors,
                  options.input.empty() ? random_inputs(graph, shapes, kSeed) : read_safetensors(options.input).tensors);
-}
-
-// Of this process alone: getrusage would give the size of the parent that forked it where that is larger.
-double peak_memory_mb() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) * 1024 / kMega;
-  }
-  return 0;
 }
 
 // Seconds of every step of a plan, one sample a run.

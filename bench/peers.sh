@@ -3,6 +3,7 @@
 # Sluice and other engines in turn: makes .venv-bench with the versions of bench/peers.txt when it is not there or they have
 # changed, then runs bench/peers.py.
 #   bench/peers.sh [options of peers.py]
+#   bench/peers.sh --training [options of training_peers.py]
 # PEER_PIP_ARGS: more arguments for pip, such as the index with the builds of PyTorch without CUDA, which are far smaller.
 # PEER_PYTHON: a Python that has those packages; then nothing is installed.
 set -euo pipefail
@@ -16,4 +17,5 @@ if [[ -z ${PEER_PYTHON:-} ]] && ! cmp -s bench/peers.txt .venv-bench/done; then
   "$python" -m pip install ${PEER_PIP_ARGS:-} -r bench/peers.txt
   cp bench/peers.txt .venv-bench/done
 fi
+if [[ ${1:-} == --training ]]; then exec "$python" bench/training_peers.py "${@:2}"; fi
 exec "$python" bench/peers.py "$@"

@@ -61,6 +61,7 @@ void measure(benchmark::State &state, const LayerNetwork &network, const Trainin
   state.counters["GFLOP/s"] = direct / measurement.median_seconds();
   state.counters["peak_GFLOP/s"] = measurement.median_peak();
   state.counters["peak_share_%"] = 100 * measurement.median_share(direct);
+  state.counters["peak_memory_MB"] = peak_memory_mb();
   state.counters["arenas_MB"] = static_cast<double>(pass.arena_bytes()) * 1e-6;
 }
 

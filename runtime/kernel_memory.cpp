@@ -4,10 +4,12 @@
 #include <HalideRuntime.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdlib>
-#include <map>
 #include <mutex>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -24,9 +26,10 @@ struct Header {
   size_t bytes;  // of all of it
 };
 
+// A table of fixed size: to give memory back must need none.
 struct FreeBlocks {
   std::mutex mutex;
-  std::multimap<size_t, void *> by_size;
+  std::array<void *, 64> blocks{};  // null: a free place
   size_t bytes = 0;
 };
 
@@ -44,12 +47,25 @@ size_t round_up(size_t size, size_t multiple) { return (size + multiple - 1) / m
 void *take(size_t bytes) {
   FreeBlocks &free = free_blocks();
   const std::lock_guard<std::mutex> lock(free.mutex);
-  const auto found = free.by_size.lower_bound(bytes);
-  if (found == free.by_size.end() || found->first > 2 * bytes) return nullptr;
-  void *block = found->second;
-  free.bytes -= found->first;
-  free.by_size.erase(found);
-  return block;
+  void **best = nullptr;
+  for (void *&block : free.blocks) {
+    const size_t size = block == nullptr ? 0 : header_of(block).bytes;
+    if (size >= bytes && size <= 2 * bytes && (best == nullptr || size < header_of(*best).bytes)) best = &block;
+  }
+  if (best == nullptr) return nullptr;
+  free.bytes -= header_of(*best).bytes;
+  return std::exchange(*best, nullptr);
+}
+
+// Whether there is room to keep it.
+bool keep(void *block, size_t bytes) {
+  FreeBlocks &free = free_blocks();
+  const std::lock_guard<std::mutex> lock(free.mutex);
+  const auto place = std::find(free.blocks.begin(), free.blocks.end(), nullptr);
+  if (place == free.blocks.end() || free.bytes + bytes > kMost) return false;
+  *place = block;
+  free.bytes += bytes;
+  return true;
 }
 
 void *allocate(void *, size_t size) {
@@ -70,16 +86,7 @@ void *allocate(void *, size_t size) {
 void release(void *, void *block) {
   if (block == nullptr) return;
   const Header header = header_of(block);
-  FreeBlocks &free = free_blocks();
-  if (header.bytes >= kSmallest) {
-    const std::lock_guard<std::mutex> lock(free.mutex);
-    if (free.bytes + header.bytes <= kMost) {
-      free.by_size.emplace(header.bytes, block);
-      free.bytes += header.bytes;
-      return;
-    }
-  }
-  std::free(header.memory);
+  if (header.bytes < kSmallest || !keep(block, header.bytes)) std::free(header.memory);
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ std::unique_ptr<DataGradient> DataGradient::make(const ExecutionPlan &plan, cons
   const auto parameters = layer.parameters();
   const auto weight =
       std::find_if(parameters.begin(), parameters.end(), [](const SchemaPort *port) { return port->name == "weight"; });
+  if (weight == parameters.end()) return nullptr;
   const auto extents = layer.parameter_extents(**weight, plan.inputs_of(layer));
   if (!extents) return nullptr;
   const std::string text = graph_text(layer.node(), op, composites.attributes(op), input, output);

@@ -16,15 +16,6 @@ namespace {
 
 constexpr double kBound = 4e-6;  // as for the fixtures
 
-const KernelTable &device_kernels() {
-  static const KernelTable table = [] {
-    KernelTable made;
-    register_device_kernels(made);
-    return made;
-  }();
-  return table;
-}
-
 std::vector<LayerCase> cases_without_fixture() {
   std::set<std::string> named;
   for (const std::string &name : layer_fixture_names()) named.insert(read_layer_fixture(name).metadata.at("layer"));

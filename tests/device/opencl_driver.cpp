@@ -127,4 +127,13 @@ int opencl_buffers() { return buffers; }
 std::string opencl_device() { return device; }
 void fail_opencl_call(const std::string &function, int count) { failures[function] = count; }
 
+const KernelTable &device_kernels() {
+  static const KernelTable table = [] {
+    KernelTable made;
+    register_device_kernels(made);
+    return made;
+  }();
+  return table;
+}
+
 }  // namespace sluice::testing

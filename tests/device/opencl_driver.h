@@ -4,7 +4,12 @@
 #pragma once
 #include <string>
 
+#include "runtime/kernel_table.h"
+
 namespace sluice::testing {
+
+// The kernels for a device. No CPU kernel is in it.
+const KernelTable &device_kernels();
 
 // Why no OpenCL kernel can run on this machine; empty if one can. Asks the driver, not Halide.
 std::string missing_opencl();

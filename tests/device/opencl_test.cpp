@@ -20,16 +20,6 @@ namespace {
 // As for the CPU kernels: ten times what a plain float32 run of the independent reference got.
 constexpr double kLayerBound = 4e-6, kNetworkBound = 8e-5;
 
-// No CPU kernel is in it.
-const KernelTable &device_kernels() {
-  static const KernelTable table = [] {
-    KernelTable made;
-    register_device_kernels(made);
-    return made;
-  }();
-  return table;
-}
-
 LoadOptions on_device() {
   LoadOptions options;
   options.device = "opencl";

@@ -9,6 +9,7 @@
 #include "runtime/training/gradients.h"
 #include "tests/layers/layer_problem.h"
 #include "tests/support/case_name.h"
+#include "weights_io/error.h"
 
 namespace sluice::testing {
 namespace {
@@ -152,6 +153,19 @@ TEST_P(ExactLayerTest, WholeNumberGradientsExact) {
     for (size_t i = 0; i < gradient.values.size(); i++) {
       ASSERT_EQ(ours->second.values[i], gradient.values[i]) << port << " element " << i;
     }
+  }
+}
+
+// There is no convolution whose padding it could be.
+TEST(Refused, TransposedSamePaddingWithoutSize) {
+  if (references().count("conv_transpose2d") == 0) GTEST_SKIP() << "this build is without conv_transpose2d";
+  const LayerCase one{"conv_transpose2d", "same", "kernel=3 stride=2 padding=same channels=4", {{1, 3, 4, 4}}};
+  try {
+    const Problem problem(one, false);
+    run_kernel(problem);
+    FAIL() << "not refused";
+  } catch (const Error &error) {
+    EXPECT_NE(std::string(error.what()).find("padding_same<=output_height"), std::string::npos) << error.what();
   }
 }
 

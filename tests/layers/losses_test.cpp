@@ -3,22 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
 #include "runtime/graph_file.h"
 #include "runtime/training/gradients.h"
 #include "tests/support/message_of.h"
+#include "tests/support/random_tensor.h"
 
 namespace sluice::testing {
 namespace {
-
-StoredTensor random_tensor(const std::vector<int64_t> &shape, uint32_t seed) {
-  StoredTensor tensor = StoredTensor::of_f32(shape);
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  for (int64_t i = 0; i < tensor.elements(); i++) tensor.f32()[i] = normal(random);
-  return tensor;
-}
 
 StoredTensor values_of(const std::vector<int64_t> &shape, const std::vector<float> &values) {
   return StoredTensor::of_f32(shape, values.data());

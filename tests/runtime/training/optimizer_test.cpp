@@ -8,12 +8,12 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "runtime/kernel_call.h"
 #include "tests/runtime/training/closed_form.h"
 #include "tests/support/fixture.h"
 #include "tests/support/message_of.h"
+#include "tests/support/random_tensor.h"
 #include "weights_io/error.h"
 
 namespace sluice {
@@ -23,18 +23,11 @@ using testing::Attributes;
 using testing::ClosedForm;
 using testing::fixture_path;
 using testing::message_of;
+using testing::random_tensor;
 using testing::with_prefix;
 
 constexpr int kSteps = 25;
 constexpr double kRate = 0.01;
-
-StoredTensor random_tensor(const std::vector<int64_t> &shape, uint32_t seed) {
-  StoredTensor tensor = StoredTensor::of_f32(shape);
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  for (int64_t i = 0; i < tensor.elements(); i++) tensor.f32()[i] = normal(random);
-  return tensor;
-}
 
 // A part of a row, several blocks and a rest, one number.
 TensorMap some_weights() {
