@@ -8,7 +8,6 @@ import pathlib
 import platform
 import re
 import statistics
-import subprocess
 
 import peer_engines
 import peer_figure
@@ -32,8 +31,8 @@ def digits(value):
 
 
 class Report:
-    def __init__(self, options, peers):
-        self.options, self.peers = options, peers
+    def __init__(self, options, peers, state):
+        self.options, self.peers, self.state = options, peers, state
         self.date = datetime.date.today().isoformat()
         self.processor = peer_machine.processor_name()
         self.path = options.output or self.new_path()
@@ -100,13 +99,28 @@ class Report:
         for name, rows in peer_rows.sums().items():
             if not all(self.peers_of(row) for row in rows):
                 continue
-            cells = []
-            for peer in self.peers:
-                ones = [self.comparisons.get((row, peer)) for row in rows]
-                times = [sum(one.median(lambda pair: getattr(pair, side).ms) for one in ones) for side in ("theirs", "ours")
-                         ] if all(ones) else None
-                cells.append(f"{times[0] / times[1]:.2f}" if times else "")
-            yield [f"{name} = {' + '.join(rows)}", digits(sum(map(self.our_ms, rows))), *cells]
+            quotients = [self.quotient(name, peer) for peer in self.peers]
+            yield [f"{name} = {' + '.join(rows)}", digits(sum(map(self.our_ms, rows))),
+                   *(f"{quotient:.2f}" if quotient else "" for quotient in quotients)]
+
+    def quotient(self, name, peer):
+        """The peer's time in units of Sluice's, of a row or a sum of rows; None where it was not measured."""
+        ones = [self.comparisons.get((row, peer)) for row in peer_rows.sums().get(name, [name])]
+        if not all(ones):
+            return None
+        if len(ones) == 1:
+            return ones[0].median(lambda pair: pair.ratio)
+        theirs, ours = (sum(one.median(lambda pair: getattr(pair, side).ms) for one in ones) for side in ("theirs", "ours"))
+        return theirs / ours
+
+    def goal_rows(self):
+        """bench/peer_goals.txt, of what was measured."""
+        for goal in peer_rows.goals(self.options.isa, self.options.threads):
+            quotients = {peer: self.quotient(goal.name, peer) for peer in goal.peers or self.peers}
+            quotients = {peer: quotient for peer, quotient in quotients.items() if quotient}
+            if quotients:
+                peer = min(quotients, key=quotients.get)
+                yield [goal.name, peer, f"{quotients[peer]:.2f}", f"{goal.quotient:g}", "met" if quotients[peer] >= goal.quotient else "**missed**"]
 
     def memory_rows(self):
         """Rows that are bound by memory: what is read and written as the row is defined, as a share of what is copied beside."""
@@ -147,13 +161,12 @@ class Report:
         copies = [pair.copy_gbs for one in ones for pair in one.pairs]
         versions = [f"{name} {importlib.metadata.version(name)}" for name in
                     [*dict.fromkeys(peer_engines.ENGINES[peer].package for peer in self.peers), "onnx", "numpy"]]
-        commit = subprocess.run(["git", "-C", str(peer_rows.ROOT), "describe", "--always", "--dirty", "--exclude=*"],
-                                capture_output=True, text=True, check=False).stdout.strip()
+        commits = ', '.join(dict.fromkeys(self.state.commits[key] for key in self.comparisons)) or self.state.commit
         lines = [f"# Peers: {self.processor}, {self.date}", "",
                  f"- {self.options.threads} threads, {os.cpu_count()} processors, {peer_machine.memory_gb():.0f} GB of memory, {platform.system()} "
                  f"{'.'.join(platform.release().split('.')[:2])}, {peer_machine.processor_family()}"
                  f"{', everything kept to ' + self.options.isa if self.options.isa else ''}.",
-                 f"- Sluice {commit or 'of an unknown commit'}; Python {platform.python_version()}, {', '.join(versions)}."]
+                 f"- Sluice {commits}; Python {platform.python_version()}, {', '.join(versions)}."]
         if peaks:
             lines.append(f"- FMA peak beside Sluice's runs {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s, copy {min(copies):.1f} to "
                          f"{max(copies):.1f} GB/s, both with the same threads.")
@@ -163,6 +176,8 @@ class Report:
         """Title, text, head and rows of each."""
         yield ("Peer's time in units of Sluice's", "Above 1 Sluice is faster. Medians of pairs, least and largest; of a sum of rows the "
                "quotient of sums of medians.", ["row", "Sluice ms", *self.peers], list(self.ratio_rows()))
+        yield ("Goals", "Of the fastest peer's time in units of Sluice's (bench/peer_goals.txt).", ["row", "fastest peer", "reached", "goal", ""],
+               list(self.goal_rows()))
         yield ("Share of memory's speed, %", "Inputs, weights and outputs once, in the time of a run, as a share of the bytes that "
                "`memcpy` reads and writes beside; large copies go past the caches.",
                ["row", "MB as defined", "MB of Sluice's kernels", "copy, GB/s", "Sluice", *self.peers], list(self.memory_rows()))

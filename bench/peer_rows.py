@@ -97,6 +97,23 @@ def sums():
     return parts
 
 
+@dataclasses.dataclass
+class Goal:
+    name: str  # of a row or a sum
+    quotient: float
+    peers: list  # of these, empty: of all
+
+
+def goals(isa, threads):
+    """Those of peer_goals.txt for these instructions (None: the widest) and threads, by the order of their first lines."""
+    chosen = {}
+    for name, quotient, *rest in read_lines("peer_goals.txt"):
+        keys = pairs(rest)
+        if keys.get("isa", isa) == isa and int(keys.get("threads", threads)) == threads:
+            chosen[name] = Goal(name, float(quotient), [peer for peer in keys.get("peers", "").split(",") if peer])
+    return list(chosen.values())
+
+
 def find_row(name):
     return next(row for row in read_rows() if row.name == name)
 

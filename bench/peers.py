@@ -25,6 +25,7 @@ import peer_engines  # noqa: E402
 import peer_machine  # noqa: E402
 import peer_report  # noqa: E402
 import peer_rows  # noqa: E402
+import peer_state  # noqa: E402
 import peer_turns  # noqa: E402
 
 
@@ -53,31 +54,49 @@ def parse():
     parser.add_argument("--seconds", type=float, default=0.5, help="of a turn, about")
     parser.add_argument("--runs", type=int, default=50, help="of a turn, at most")
     parser.add_argument("--wait", type=float, default=20, help="seconds to wait for an idle processor before a turn")
+    parser.add_argument("--state", type=pathlib.Path, help="keep what is measured in this file, and measure only what isn't there")
     parser.add_argument("--output", type=pathlib.Path, help="the .md file; default: a new one in bench/results")
     return parser.parse_args()
 
 
-def compare_row(row, peers, options, report):
+def measure_row(row, peers, reasons, options, report):
     """Adds a comparison, or why there is none, for every peer, and Sluice alone where no peer is able. Returns whether all outputs agreed."""
     agreed = True
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        reasons = {peer: peer_engines.why_not(peer, row, options.isa) for peer in peers}
         able = [peer for peer in peers if reasons[peer] is None]
         peer_turns.write_files(row, [peer_engines.ENGINES[peer] for peer in able], folder)
         sluice = peer_turns.Sluice(row, folder, options)
         if not able:
             report.add_alone(row, peer_turns.run_alone(sluice, options))
-        for peer, reason in reasons.items():
-            comparison = None
+        for peer in peers:
+            comparison, reason = None, reasons[peer]
             if reason is None:
                 try:
                     comparison = peer_turns.compare(sluice, row, peer, folder, options)
+                    report.state.keep(row.name, peer, comparison)
                 except peer_turns.PeerFailed as failure:
                     reason, agreed = str(failure), False
             report.add(row, peer, comparison, reason)
             print(report.last_line(), flush=True)
     return agreed
+
+
+def compare_row(row, peers, options, report):
+    """Takes what the state has, measures the rest. Returns whether all outputs agreed."""
+    missing = []
+    for peer in peers:
+        kept = report.state.find(row.name, peer)
+        if kept:
+            report.add(row, peer, kept, None)
+        else:
+            missing.append(peer)
+    reasons = {peer: peer_engines.why_not(peer, row, options.isa) for peer in missing}
+    if len(missing) < len(peers) and all(reasons.values()):
+        for peer in missing:
+            report.add(row, peer, None, reasons[peer])
+        return True
+    return measure_row(row, missing, reasons, options, report)
 
 
 def chosen_rows(options):
@@ -105,7 +124,7 @@ def main():
         os.environ.update({"SLUICE_ISA": options.isa, **peer_engines.LIMITS[options.isa]})
     parts = choose(options.parts or ("rows" if options.rows else ",".join(PARTS)), PARTS)
     peers = choose(options.peers, list(peer_engines.ENGINES))
-    report = peer_report.Report(options, peers)
+    report = peer_report.Report(options, peers, peer_state.State(options.state, options))
     agreed = [compare_row(row, peers, options, report) for row in chosen_rows(options)] if "rows" in parts else []
     if "cold" in parts:
         measure_cold_start(peers, options, report)

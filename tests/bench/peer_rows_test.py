@@ -36,6 +36,14 @@ class RowsTest(unittest.TestCase):
                     # A composite op is printed as the layers it is made of, named after it.
                     self.assertRegex(self.inspect(str(graph)), rf"{row.op}|node\.")
 
+    def test_every_goal_is_of_a_row_or_a_sum(self):
+        names = {row.name for row in peer_rows.read_rows()} | set(peer_rows.sums())
+        for isa in (None, "avx2"):
+            for threads in (1, 2):
+                goals = {goal.name: goal.quotient for goal in peer_rows.goals(isa, threads)}
+                self.assertLessEqual(set(goals), names)
+                self.assertEqual(goals["g96_128_d8"], {None: 1.5, "avx2": {1: 2.5, 2: 2.8}[threads]}[isa])
+
     def test_every_layer_of_growing_size_is_one_sluice_takes(self):
         with tempfile.TemporaryDirectory() as folder:
             graph = pathlib.Path(folder) / "layer.graph"
