@@ -18,9 +18,13 @@ struct SoftmaxCrossEntropy {
     for (int64_t p = 0; p < all; p++) {
       const int64_t first = p / pixels * channels * pixels + p % pixels;
       const auto score = [&](int64_t c) { return input.values[static_cast<size_t>(first + c * pixels)]; };
+      // Of one channel the loss is 0, and not what the rounding of log and exp leaves.
+      double largest = real_part(score(0));
+      for (int64_t c = 1; c < channels; c++) largest = std::max(largest, real_part(score(c)));
       T sum(0);
-      for (int64_t c = 0; c < channels; c++) sum += exp(score(c));
-      output.values[0] += log(sum) - score(static_cast<int64_t>(real_part(labels.values[static_cast<size_t>(p)])));
+      for (int64_t c = 0; c < channels; c++) sum += exp(score(c) - largest);
+      output.values[0] +=
+          log(sum) - (score(static_cast<int64_t>(real_part(labels.values[static_cast<size_t>(p)]))) - largest);
     }
     output.values[0] *= a.real("scale", 1) / static_cast<double>(all);
     return output;
