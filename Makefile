@@ -5,6 +5,9 @@ JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
 BENCH_ARGS ?=
 PEER_ARGS ?=
+EVAL_ARGS ?=
+TRAIN_ARGS ?=
+GATING_ARGS ?=
 ASAN_LAYERS ?=
 TRUST_ARGS ?=
 MINUTES ?= 1
@@ -15,7 +18,7 @@ CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test trust fuzz demo demo-train systems bench bench-peers bench-training asan float-stores format lint rules clean distclean help
+.PHONY: build setup test trust fuzz demo demo-train systems bench bench-peers bench-training eval train-default compare-gating asan float-stores format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target sluice
@@ -59,6 +62,16 @@ bench-training: build/build.ninja  ## forward and backward passes of the first s
 	@$(call PRESET_BUILD,release) --target training_bench
 	@bash bench/peers.sh --training $(PEER_ARGS)
 
+eval: build  ## the shipped inpainting weights against OpenCV, on Kodak's pictures (EVAL_ARGS="--data FOLDER --weights FILE")
+	@bash bench/eval_python.sh tests/bench/evaluate_test.py
+	@bash bench/eval_python.sh bench/evaluate.py $(EVAL_ARGS)
+
+train-default: build  ## train the shipped inpainting weights further; stopped, it goes on there (TRAIN_ARGS="--set steps=20000")
+	@bash tools/train_default.sh $(TRAIN_ARGS)
+
+compare-gating: build  ## plain, partial and gated convolution, trained alike (GATING_ARGS="--data PHOTOS --held-out OTHERS")
+	@bash bench/eval_python.sh bench/compare_gating.py $(GATING_ARGS)
+
 asan: build-asan/build.ninja  ## build and test with the address and undefined-behaviour sanitizers
 	@$(call PRESET_BUILD,asan)
 	@$(CTEST) --preset asan --parallel $(JOBS) $(CTEST_ARGS)
@@ -81,8 +94,8 @@ rules: setup  ## check formatting and the rules of docs/architecture.md
 clean:  ## remove the build folders
 	rm -rf build build-dev build-asan build-float-stores build-fuzz build-fuzz-coverage
 
-distclean: clean  ## remove .venv and .venv-bench too
-	rm -rf .venv .venv-bench
+distclean: clean  ## remove .venv, .venv-bench and .venv-eval too
+	rm -rf .venv .venv-bench .venv-eval
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | expand -t 14

@@ -69,7 +69,7 @@ class DocumentedCommandsTest(cli.CliTestCase):
         self.path("photos").mkdir()
         for i in range(4):
             cli.write_png(self.path("photos") / f"{i}.png", cli.noise(80, 70, seed=i))
-        self.run_all("docs/training.md", 4)
+        self.run_all("docs/training.md", 5)
         self.assertEqual([file.name for file in sorted(self.path("run/checkpoints").glob("step-*"))],
                          ["step-000000000004.safetensors", "step-000000000005.safetensors"])
         self.assertFalse(self.path("run/dry-run").exists())
