@@ -16,10 +16,12 @@ POWER_ITERATIONS = 5
 
 
 class ShapeBlock(nn.Module):
-    """Activation first: x + 0.1 * conv(act(conv(act(x)))), the factor in the weights. hidden: channels between the two."""
+    """Activation first: x + 0.1 * conv(act(conv(act(x)))), the factor in the weights. hidden: channels between the two. doubled: at
+    twice the size of x; what enlarging commutes with is computed before it."""
 
-    def __init__(self, inputs, outputs, hidden, scale):
+    def __init__(self, inputs, outputs, hidden, scale, doubled=False):
         super().__init__()
+        self.doubled = doubled
         self.conv_0 = nn.Conv2d(inputs, hidden, 3, padding=1)
         self.conv_1 = nn.Conv2d(hidden, outputs, 3, padding=1)
         self.conv_s = nn.Conv2d(inputs, outputs, 1, bias=False) if inputs != outputs else None
@@ -30,9 +32,12 @@ class ShapeBlock(nn.Module):
             self.conv_1.weight *= self.scale
             self.conv_1.bias *= self.scale
 
+    def enlarged(self, x):
+        return F.interpolate(x, scale_factor=2, mode="nearest") if self.doubled else x
+
     def forward(self, x):
-        branch = self.conv_1(F.leaky_relu(self.conv_0(F.leaky_relu(x, SLOPE)), SLOPE))
-        return branch + (x if self.conv_s is None else self.conv_s(x))
+        branch = self.conv_1(F.leaky_relu(self.conv_0(self.enlarged(F.leaky_relu(x, SLOPE))), SLOPE))
+        return branch + self.enlarged(x if self.conv_s is None else self.conv_s(x))
 
 
 class ShapeGenerator(nn.Module):
@@ -45,7 +50,7 @@ class ShapeGenerator(nn.Module):
         self.embedding = nn.Embedding(classes, embedding_width)
         self.fc = nn.Linear(nz + embedding_width, wide[0] * self.first[1] ** 2)
         for i in range(6):
-            setattr(self, f"resnet_{i}_0", ShapeBlock(wide[i], wide[i + 1], wide[i + 1], BRANCH))
+            setattr(self, f"resnet_{i}_0", ShapeBlock(wide[i], wide[i + 1], wide[i + 1], BRANCH, doubled=i > 0))
             setattr(self, f"resnet_{i}_1", ShapeBlock(wide[i + 1], wide[i + 1], wide[i + 1], BRANCH))
         self.sparse_processor = nn.ModuleList(ShapeBlock(1, wide[i + 1], 1, 1) for i in range(5))
         self.conv_img = nn.Conv2d(width, 1, 3, padding=1)
@@ -67,7 +72,6 @@ class ShapeGenerator(nn.Module):
         for i, sparse in enumerate(self.sparse_processor):
             step = 32 >> i
             x = getattr(self, f"resnet_{i}_1")(getattr(self, f"resnet_{i}_0")(x)) + sparse(sketch[:, :, ::step, ::step])
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
         x = self.resnet_5_1(self.resnet_5_0(x))
         return torch.tanh(self.conv_img(F.leaky_relu(x, SLOPE)) + sketch)
 
