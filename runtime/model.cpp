@@ -39,6 +39,14 @@ bool has_algorithm(const std::string &op, const KernelTable &table) {
                      [](const SchemaAttribute &attribute) { return attribute.name == "algorithm"; });
 }
 
+// Has `state` other values for what the node has?
+bool changes(const LayerNode &layer, const TensorMap &state) {
+  if (state.empty() || layer.schema().parameters.empty()) return false;
+  const auto stored = layer.stored();
+  return std::any_of(stored.begin(), stored.end(),
+                     [&](const SchemaPort *port) { return state.contains(layer.weight_name(*port)); });
+}
+
 }  // namespace
 
 ParseOptions parse_options(const LoadOptions &options) {
@@ -162,6 +170,10 @@ void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, fl
   if (update == StateUpdate::after && used != nullptr) (*used)[step.node->name] = state_of(layer, state);
   if (update != StateUpdate::none) update_state(step, plan, arena, state);
   if (update == StateUpdate::before && used != nullptr) (*used)[step.node->name] = state_of(layer, state);
+  if (update == StateUpdate::none && changes(layer, state)) {  // another node with these weights ran before
+    repacked = pack(layer, state);
+    if (used != nullptr) (*used)[step.node->name] = state_of(layer, state);
+  }
   if (update == StateUpdate::before && has_parameters) repacked = pack(layer, state);
   const auto &packed = has_parameters && repacked.empty() ? packed_.at(layer.node().name) : repacked;
   CallContext context;

@@ -20,7 +20,7 @@ namespace sluice {
 namespace {
 
 constexpr size_t kMaxFile = 1u << 20;  // bytes
-constexpr int64_t kMany = int64_t{1} << 40, kMostSide = 8192, kMostBatch = 4096, kMostPieces = 100;
+constexpr int64_t kMany = int64_t{1} << 40, kMostSide = 8192, kMostBatch = 4096, kMostPieces = 100, kMostUpdates = 1000;
 constexpr size_t kMostParts = 100;  // networks, steps
 const std::vector<std::string> kStatements = {"recipe",  "param",      "network", "data",     "mask", "step",
                                               "average", "checkpoint", "sample",  "validate", "log",  "run"};
@@ -184,6 +184,7 @@ class RecipeParser {
     if (recipe_.steps.size() == kMostParts) fail(fmt::format("more than {} steps", kMostParts));
     RecipeValues values(tokens, 2, recipe_.parameters, position_);
     step.trains = split_at(values.text("trains"), ',');
+    step.updates = values.integer("updates", 1, 1, kMostUpdates);
     values.finish();
     for (const std::string &name : step.trains) check_network(name, "trains");
     recipe_.steps.push_back(std::move(step));

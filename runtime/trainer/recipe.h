@@ -46,6 +46,7 @@ struct RecipeData {
 struct RecipeStep {
   std::string name;
   std::vector<std::string> trains;  // networks
+  int64_t updates = 1;              // of a round: a critic may have several
   std::string body;                 // graph lines, `call` and `minimise`; its first line is that below `line`
   OptimizerOptions optimizer;
   std::string learning_rate;  // as LearningRate::parse takes it

@@ -12,6 +12,7 @@
 #include "runtime/graph_statements.h"
 #include "runtime/graph_text.h"
 #include "runtime/trainer/recipe_values.h"
+#include "runtime/trainer/tangents.h"
 #include "weights_io/text.h"
 
 namespace sluice {
@@ -20,6 +21,8 @@ namespace {
 constexpr size_t kMaxNodes = 100'000;
 const std::string kImage = "image", kMask = "mask";  // what batches hold
 constexpr double kLargestWeight = 1e12;
+constexpr int64_t kMostPool = 10'000;  // samples
+constexpr int64_t kMostRandom = 4096;  // of a sample, as Draws allows 65536 of all
 
 GraphInput data_input(const std::string &name) {
   GraphInput input;
@@ -38,6 +41,7 @@ class StepComposer {
 
   StepGraph compose(const std::map<std::string, std::string> &composites) {
     position_.line = step_.line;
+    composites_ = &composites;
     for_each_statement(step_.body, position_, {"train", &recipe_.parameters, &composites},
                        [this](const GraphStatement &statement) { run(statement); });
     position_ = {recipe_.file, step_.line, "step " + in_quotes(step_.name), ""};
@@ -59,6 +63,9 @@ class StepComposer {
     const Tokens &tokens = statement.tokens;
     if (tokens[0] == "call") return call(tokens);
     if (tokens[0] == "minimise") return minimise(tokens);
+    if (tokens[0] == "random") return random(tokens);
+    if (tokens[0] == "penalty") return penalty(tokens);
+    if (tokens[0] == "pool") return pool(tokens);
     static const std::string reserved[] = {"model", "param", "input", "output", "loss"};
     if (std::find(std::begin(reserved), std::end(reserved), tokens[0]) != std::end(reserved))
       position_.fail(fmt::format("a step has no '{}' lines", tokens[0]));
@@ -77,11 +84,95 @@ class StepComposer {
     objective.weight = values.real("weight", 1, -kLargestWeight, kLargestWeight);
     values.finish();
     objective.tensor = read(name);
+    check_new(objective);
+    result_.graph.outputs.push_back({objective.tensor, objective.tensor, {}, 1, 0, "", position_.line});
+    result_.objectives.push_back(std::move(objective));
+  }
+
+  void check_new(const Objective &objective) const {
     for (const Objective &other : result_.objectives) {
       if (other.tensor == objective.tensor) position_.fail("already minimised");
     }
-    result_.graph.outputs.push_back({objective.tensor, objective.tensor, {}, 1, 0, "", position_.line});
-    result_.objectives.push_back(std::move(objective));
+  }
+
+  void random(const Tokens &tokens) {
+    RandomInput random;
+    random.name = take_name(tokens, "random", position_);
+    const std::string kind = tokens.size() < 3 ? "" : tokens[2];
+    if (kind != "normal" && kind != "uniform") position_.fail("random numbers are normal or uniform");
+    RecipeValues values(tokens, 3, recipe_.parameters, position_);
+    random.normal = kind == "normal";
+    random.width = values.integer("width", 1, 1, kMostRandom);
+    values.finish();
+    define(random.name, random.name);
+    GraphInput input;
+    input.name = random.name;
+    input.shape = {{"n", 0}, {"", random.width}};
+    result_.graph.inputs.push_back(std::move(input));
+    result_.random.push_back(std::move(random));
+  }
+
+  void pool(const Tokens &tokens) {
+    const GraphPosition here = position_;
+    PicturePool pool;
+    pool.name = take_name(tokens, "pool", position_);
+    if (tokens.size() < 4 || tokens[2] != "from") position_.fail("a pool is written 'pool NAME from TENSOR'");
+    const std::string tensor = read(tokens[3]);
+    RecipeValues values(tokens, 4, recipe_.parameters, position_);
+    pool.size = values.integer("size", pool.size, 1, kMostPool);
+    values.finish();
+    check_constant(tensor);
+    add_line(fmt::format("activation {} from {} activation=none", pool.name, tensor));
+    position_ = here;
+    result_.pools.push_back(std::move(pool));
+  }
+
+  // The nodes of the derivative of the score along a direction, which the step finds on the way.
+  void penalty(const Tokens &tokens) {
+    GradientPenalty penalty;
+    const GraphPosition here = position_;
+    penalty.name = take_name(tokens, "penalty", position_);
+    if (tokens.size() < 4 || tokens[2] != "from")
+      position_.fail("a penalty is written 'penalty NAME from SCORE at=TENSOR'");
+    RecipeValues values(tokens, 4, recipe_.parameters, position_);
+    penalty.of = read(tokens[3]);
+    const std::string at = values.text("at");
+    if (at.empty()) position_.fail("at=TENSOR is missing: where the gradient is taken");
+    penalty.at = read(at);
+    penalty.centre = values.real("centre", 0, 0, kLargestWeight);
+    penalty.weight = values.real("weight", 1, 0, kLargestWeight);
+    values.finish();
+    check_constant(penalty.at);
+    const std::string where = fmt::format("{}:{}: {}", position_.file, position_.line, position_.subject);
+    penalty.direction = penalty.name + ".direction";
+    add_line(fmt::format("activation {} from {} activation=none", penalty.direction, penalty.at));
+    const TangentLines derivative =
+        tangent_lines(result_.graph, penalty.of, penalty.at, penalty.direction, penalty.name, *composites_, where);
+    for (const std::string &line : derivative.lines) add_line(line);
+    position_ = here;
+    penalty.tangent = derivative.tangent;
+    result_.graph.outputs.push_back({penalty.name, penalty.tangent, {}, 1, 0, "", position_.line});
+    const Objective objective{penalty.name, penalty.weight, true};
+    check_new(objective);
+    result_.objectives.push_back(objective);
+    result_.penalties.push_back(std::move(penalty));
+  }
+
+  // A node of the step's own making.
+  void add_line(const std::string &line) {
+    GraphPosition position = position_;
+    for_each_statement(line, position, {"train", &recipe_.parameters, composites_, "training"},
+                       [this](const GraphStatement &statement) { run(statement); });
+  }
+
+  // What the step writes to on the way has no gradient to hand on.
+  void check_constant(const std::string &tensor) const {
+    Tokens prefixes;
+    for (const std::string &name : step_.trains) prefixes.push_back(name + ".");
+    const Tokens learned = tensors_behind(result_.graph, {}, prefixes);
+    if (std::find(learned.begin(), learned.end(), tensor) != learned.end())
+      position_.fail(fmt::format("{} depends on what step {} trains; it has to be constant", in_quotes(tensor),
+                                 in_quotes(step_.name)));
   }
 
   // ---- a network's nodes under names of their own
@@ -199,6 +290,7 @@ class StepComposer {
   const std::map<std::string, Graph> &networks_;
   GraphPosition position_;
   StepGraph result_;
+  const std::map<std::string, std::string> *composites_ = nullptr;
   std::set<std::string> names_, called_;        // of nodes and calls; of networks
   std::map<std::string, std::string> tensors_;  // what a line may read -> the graph's tensor
 };

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "runtime/trainer/draws.h"
 #include "weights_io/error.h"
 
 namespace sluice {
@@ -53,7 +54,9 @@ TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const Ste
     : step_(step),
       objectives_(graph.objectives),
       image_order_(graph.image_order),
+      random_(graph.random),
       trained_(names_of(state.parameters, step.trains)),
+      batch_(recipe.data.batch),
       learning_rate_(LearningRate::parse(step.learning_rate)) {
   TensorMap initial;
   for (const TensorMap *part : {&state.parameters, &state.state}) {
@@ -64,15 +67,23 @@ TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const Ste
   load.mode = "train";
   load.purpose = "training";
   model_ = std::make_unique<Model>(graph.graph, std::move(initial), load);
-  const auto shapes = shapes_of(graph.graph, recipe.data);
+  auto shapes = shapes_of(graph.graph, recipe.data);
   for (const auto &[name, shape] : shapes) inputs_.push_back(name);
+  for (const RandomInput &random : random_) shapes[random.name] = {recipe.data.batch, random.width};
   PassOptions options;
-  for (const Objective &objective : objectives_) options.seeded.push_back(objective.tensor);
+  for (const Objective &objective : objectives_) {
+    if (!objective.is_penalty) options.seeded.push_back(objective.tensor);
+  }
+  PenaltyGradients::want(graph.penalties, options);
   options.wanted = [this](const std::string &name) {
     return std::binary_search(trained_.begin(), trained_.end(), name);
   };
   pass_ = std::make_unique<TrainingPass>(*model_, shapes, std::move(options));
+  penalties_ = std::make_unique<PenaltyGradients>(graph.penalties, *pass_);
+  pools_ = std::make_unique<PicturePools>(graph.pools, step.name, *pass_);
+  seeds_ = penalties_->seeds();
   for (const Objective &objective : objectives_) {
+    if (objective.is_penalty) continue;
     if (pass_->value(objective.tensor).elements() != 1) {
       throw Error(ErrorCode::bad_file, fmt::format("{}:{}: step '{}' minimises '{}', which is not one number",
                                                    recipe.file, step.line, step.name, objective.tensor));
@@ -94,13 +105,35 @@ void TrainedStep::load(TrainingState &state, TensorMap &parameters, StepTimes &t
   }
 }
 
-void TrainedStep::forward(const TensorMap &batch, StepResult &result) {
+// What a step draws is a function of the seed, the step and the update's number. A batch may bring its own.
+StoredTensor TrainedStep::drawn(const RandomInput &random, uint64_t seed, int64_t number) const {
+  StoredTensor numbers = StoredTensor::of_f32({batch_, random.width});
+  for (int64_t n = 0; n < batch_; n++) {
+    const int64_t sample = number * batch_ + n;
+    Draws draws(seed, step_.name + " " + random.name, static_cast<uint64_t>(sample));
+    for (int64_t i = 0; i < random.width; i++)
+      numbers.f32()[n * random.width + i] = static_cast<float>(random.normal ? draws.normal() : draws.uniform());
+  }
+  return numbers;
+}
+
+void TrainedStep::forward(const TensorMap &batch, uint64_t seed, int64_t number, bool pooled, StepResult &result) {
   const Timer timer(result.times.forward_s);
   TensorMap inputs;
   for (const std::string &name : inputs_) inputs[name] = batch.at(name);
-  pass_->forward(inputs);
+  for (const RandomInput &random : random_) {
+    const auto given = batch.find(random.name);
+    inputs[random.name] = given != batch.end() ? given->second : drawn(random, seed, number);
+  }
+  RunOptions options;
+  options.progress = [&](int done, int, const std::string &) {
+    penalties_->before_step(done);
+    if (pooled) pools_->before_step(done);
+  };
+  pass_->forward(inputs, options);
   for (const Objective &objective : objectives_) {
-    const double value = *static_cast<const float *>(pass_->value(objective.tensor).data);
+    const double value = objective.is_penalty ? penalties_->value(objective.tensor)
+                                              : *static_cast<const float *>(pass_->value(objective.tensor).data);
     result.losses[objective.tensor] = value;
     result.total += objective.weight * value;
   }
@@ -134,12 +167,15 @@ void TrainedStep::update(TrainingState &state, StepResult &result) {
                             state.step + 1, step_.name, bad, result.learning_rate));
   }
   for (const auto &[name, tensor] : pass_->state()) state.state.at(name) = tensor;
+  pools_->commit(state.pools);
 }
 
-StepResult TrainedStep::run(const TensorMap &batch, TrainingState &state) {
+StepResult TrainedStep::run(const TensorMap &batch, TrainingState &state, int64_t update_number) {
   StepResult result;
+  const int64_t number = state.step * step_.updates + update_number;
+  pools_->begin(state.pools, state.seed, static_cast<uint64_t>(number));
   load(state, state.parameters, result.times);
-  forward(batch, result);
+  forward(batch, state.seed, number, true, result);
   if (result.not_finite.empty() && backward(result)) update(state, result);
   return result;
 }
@@ -147,7 +183,7 @@ StepResult TrainedStep::run(const TensorMap &batch, TrainingState &state) {
 StepResult TrainedStep::evaluate(const TensorMap &batch, TrainingState &state, TensorMap &parameters) {
   StepResult result;
   load(state, parameters, result.times);
-  forward(batch, result);
+  forward(batch, state.seed, 0, false, result);
   return result;
 }
 

@@ -35,32 +35,38 @@ class TrainedStep {
   TrainedStep(const Recipe &recipe, const RecipeStep &step, const StepGraph &graph, TrainingState &state);
 
   const std::string &name() const { return step_.name; }
+  int64_t updates() const { return step_.updates; }  // in a round
   const std::vector<Objective> &objectives() const { return objectives_; }
   const std::string &image_order() const { return image_order_; }
   const std::vector<std::string> &trained() const { return trained_; }  // weights, sorted
   int64_t arena_bytes() const { return pass_->arena_bytes(); }
   int64_t packed_bytes() const { return model_->packed_bytes(); }
 
-  // Update number state.step. Changes state.parameters and state.state. Error input_failed where an update made a
-  // weight that is not finite: the state is of no use then.
-  StepResult run(const TensorMap &batch, TrainingState &state);
+  // Update `update` of the step's in round state.step. Changes state.parameters, state.state and state.pools. Error
+  // input_failed where an update made a weight that is not finite: the state is of no use then.
+  StepResult run(const TensorMap &batch, TrainingState &state, int64_t update = 0);
   // The objectives of a batch with these parameters in place of state.parameters; changes nothing in the state.
   StepResult evaluate(const TensorMap &batch, TrainingState &state, TensorMap &parameters);
   OptimizerState optimizer_state() const { return {optimizer_->state(), optimizer_->steps()}; }
 
  private:
   void load(TrainingState &state, TensorMap &parameters, StepTimes &times);
-  void forward(const TensorMap &batch, StepResult &result);
+  void forward(const TensorMap &batch, uint64_t seed, int64_t number, bool pooled, StepResult &result);
+  StoredTensor drawn(const RandomInput &random, uint64_t seed, int64_t number) const;
   bool backward(StepResult &result);
   void update(TrainingState &state, StepResult &result);
 
   const RecipeStep &step_;
   std::vector<Objective> objectives_;
   std::string image_order_;
+  std::vector<RandomInput> random_;
   std::vector<std::string> inputs_;             // data that the graph reads
   std::vector<std::string> weights_, trained_;  // names, all that the graph has; those that it trains
+  int64_t batch_;                               // samples
   std::unique_ptr<Model> model_;
   std::unique_ptr<TrainingPass> pass_;
+  std::unique_ptr<PenaltyGradients> penalties_;
+  std::unique_ptr<PicturePools> pools_;
   std::unique_ptr<Optimizer> optimizer_;
   LearningRate learning_rate_;
   TensorMap seeds_;  // gradients of the objectives

@@ -191,26 +191,46 @@ std::string Trainer::summary() const {
 
 // ---- a round
 
+// Of all steps: which of them makes update number `place` of a round, from 0.
+const TrainedStep &Trainer::step_of(uint64_t place) const {
+  for (const auto &step : trained_) {
+    const auto own = static_cast<uint64_t>(step->updates());
+    if (place < own) return *step;
+    place -= own;
+  }
+  throw Error(ErrorCode::usage, "no such update");
+}
+
+uint64_t Trainer::updates_of_round() const {
+  uint64_t updates = 0;
+  for (const auto &step : trained_) updates += static_cast<uint64_t>(step->updates());
+  return updates;
+}
+
+bool Trainer::update(TrainedStep &step, int64_t number, Sums &sums) {
+  TensorMap batch = loader_->next();
+  if (events_.batch) events_.batch(state_.step, batch);
+  const StepResult result = step.run(batch, state_, number);
+  sums.times.pack_s += result.times.pack_s;
+  sums.times.forward_s += result.times.forward_s;
+  sums.times.backward_s += result.times.backward_s;
+  sums.times.update_s += result.times.update_s;
+  if (!result.not_finite.empty()) {
+    tell(fmt::format("step {} ({}): {} is not finite; no update", state_.step + 1, step.name(), result.not_finite));
+    return false;
+  }
+  for (const auto &[name, value] : result.losses) sums.losses[step.name() + "." + name] += value;
+  sums.updates[step.name()]++;
+  sums.totals[step.name()] += result.total;
+  sums.norms[step.name()] += result.gradient_norm;
+  sums.rates[step.name()] = result.learning_rate;
+  return true;
+}
+
 bool Trainer::round(Sums &sums) {
   bool all_finite = true;
   for (const auto &step : trained_) {
-    TensorMap batch = loader_->next();
-    if (events_.batch) events_.batch(state_.step, batch);
-    const StepResult result = step->run(batch, state_);
-    sums.times.pack_s += result.times.pack_s;
-    sums.times.forward_s += result.times.forward_s;
-    sums.times.backward_s += result.times.backward_s;
-    sums.times.update_s += result.times.update_s;
-    if (!result.not_finite.empty()) {
-      all_finite = false;
-      tell(fmt::format("step {} ({}): {} is not finite; no update", state_.step + 1, step->name(), result.not_finite));
-      continue;
-    }
-    for (const auto &[name, value] : result.losses) sums.losses[step->name() + "." + name] += value;
-    sums.updates[step->name()]++;
-    sums.totals[step->name()] += result.total;
-    sums.norms[step->name()] += result.gradient_norm;
-    sums.rates[step->name()] = result.learning_rate;
+    for (int64_t i = 0; i < step->updates(); i++) all_finite = update(*step, i, sums) && all_finite;
   }
   const Clock::time_point start = Clock::now();
   if (!state_.average.empty()) {
@@ -240,9 +260,9 @@ void Trainer::run(const std::atomic<bool> &stop) {
   const std::string identity = identity_of(recipe_);
   write_file_atomically(options_.out / "recipe", std::as_bytes(std::span(identity)));
   const auto make = [this](uint64_t number) {
-    return source_->batch("train", number, trained_[number % trained_.size()]->image_order());
+    return source_->batch("train", number, step_of(number % updates_of_round()).image_order());
   };
-  loader_ = std::make_unique<BatchLoader>(make, static_cast<uint64_t>(state_.step) * trained_.size(),
+  loader_ = std::make_unique<BatchLoader>(make, static_cast<uint64_t>(state_.step) * updates_of_round(),
                                           recipe_.data.threads, kBatchesAhead);
   Sums sums;
   bool saved = false;

@@ -73,6 +73,9 @@ class Trainer {
   void check_fit(const TrainingState &found, const std::string &file) const;
   void make_steps();
   bool round(Sums &sums);
+  bool update(TrainedStep &step, int64_t number, Sums &sums);
+  const TrainedStep &step_of(uint64_t place) const;
+  uint64_t updates_of_round() const;
   void report(Sums &sums);
   void save();
   Archive weights_archive(const std::string &network);

@@ -13,7 +13,8 @@ namespace sluice {
 namespace {
 
 const std::string kKind = "training checkpoint", kVersion = "1";
-const std::string kWeight = "weight.", kState = "state.", kAverage = "average.", kOptimizer = "optimizer.";
+const std::string kWeight = "weight.", kState = "state.", kAverage = "average.", kOptimizer = "optimizer.",
+                  kPool = "pool.";
 constexpr char kSeparator = '/';  // between a step and its optimiser's tensors; not in names of steps
 
 std::string hash_of(const std::string &text) { return sha256_of(std::as_bytes(std::span(text))); }
@@ -89,6 +90,7 @@ Archive state_archive(const TrainingState &state, const std::string &recipe_text
   add_tensors(archive, kWeight, state.parameters);
   add_tensors(archive, kState, state.state);
   add_tensors(archive, kAverage, state.average);
+  add_tensors(archive, kPool, state.pools);
   for (const auto &[step, optimizer] : state.optimizers) {
     archive.metadata[kOptimizer + step] = std::to_string(optimizer.steps);
     add_tensors(archive, kOptimizer + step + kSeparator, optimizer.tensors);
@@ -111,6 +113,7 @@ TrainingState state_of_archive(Archive archive, const std::string &file, std::st
   state.parameters = reader.take(kWeight);
   state.state = reader.take(kState);
   state.average = reader.take(kAverage);
+  state.pools = reader.take(kPool);
   for (const std::string &step : reader.keys(kOptimizer)) {
     OptimizerState &optimizer = state.optimizers[step];
     optimizer.steps = reader.number<int64_t>(kOptimizer + step);

@@ -23,10 +23,11 @@ struct TrainingState {
   double best_loss = std::numeric_limits<double>::infinity();
   TensorMap parameters, state, average;              // "<network>.<weight>"; average may be empty
   std::map<std::string, OptimizerState> optimizers;  // by the recipe's step
+  TensorMap pools;                                   // "<step>.<pool>": the samples that it holds
 };
 
-// Between a state and the archive of a checkpoint. The archive's tensors are weight.*, state.*, average.* and
-// optimizer.<step>/*; its metadata has the counters, and the recipe with its SHA-256.
+// Between a state and the archive of a checkpoint. The archive's tensors are weight.*, state.*, average.*, pool.*
+// and optimizer.<step>/*; its metadata has the counters, and the recipe with its SHA-256.
 Archive state_archive(const TrainingState &state, const std::string &recipe_text);
 // Error bad_file, naming `file`, where it holds something else. `recipe_text`: of the training that wrote it.
 TrainingState state_of_archive(Archive archive, const std::string &file, std::string &recipe_text);

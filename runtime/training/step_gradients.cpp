@@ -36,7 +36,7 @@ class TrainingPass::Call {
   }
 
   void run() {
-    const bool carries = pass_.carries_[static_cast<size_t>(step_.inputs[0])] != 0;
+    const bool carries = pass_.reach_->carries[static_cast<size_t>(step_.inputs[0])] != 0;
     if (is_linear(layer_) && (data_ != nullptr || !carries)) {
       run_linear();
     } else {
@@ -63,9 +63,10 @@ class TrainingPass::Call {
   // What the linear part sees of a weight is another tensor where the node has state (vectors of a spectral norm).
   void run_linear() {
     const auto parameters = layer_.parameters();
-    const bool wanted = std::any_of(parameters.begin(), parameters.end(), [&](const SchemaPort *port) {
-      return pass_.wants_any_part(layer_.weight_name(*port));
-    });
+    const bool wanted =
+        pass_.reach_->weights && std::any_of(parameters.begin(), parameters.end(), [&](const SchemaPort *port) {
+          return pass_.wants_any_part(layer_.weight_name(*port));
+        });
     const bool derived = layer_.stored().size() > parameters.size();
     if (derived) run_kernel(layer_.kernel("derived", {{"part", "value"}}));
     if (wanted) {
@@ -105,7 +106,7 @@ class TrainingPass::Call {
   }
 
   BufferView place_input(int tensor, const Extents &extents) {
-    if (pass_.carries_[static_cast<size_t>(tensor)] == 0) return temporary(extents);
+    if (pass_.reach_->carries[static_cast<size_t>(tensor)] == 0) return temporary(extents);
     if (pass_.untouched_root(tensor)) {
       pass_.touched_[static_cast<size_t>(tensor)] = 1;
       return pass_.adjoint(tensor);
@@ -115,6 +116,7 @@ class TrainingPass::Call {
   }
 
   BufferView place_weight(const std::string &name, const Extents &extents) {
+    if (!pass_.reach_->weights) return temporary(extents);
     const std::vector<std::string> parts = weight_parts(name);
     if (parts.size() > 1) return place_parts(parts, extents);
     const auto wanted = pass_.weight_gradients_.find(name);

@@ -21,6 +21,7 @@ PlanOptions plan_options(const PassOptions &options, bool keep_all) {
   PlanOptions plan;
   plan.keep_all = keep_all;
   plan.keep = options.seeded;
+  for (const auto &[of, at] : options.tensor_gradients) plan.keep.insert(plan.keep.end(), {of, at});
   return plan;
 }
 
@@ -35,11 +36,13 @@ TrainingPass::TrainingPass(const Model &model, const std::map<std::string, std::
                            PassOptions options)
     : model_(model),
       options_([&] {
-        for (std::string &name : options.seeded) {
+        const auto settle = [&](std::string &name) {
           for (const GraphOutput &output : model.graph().outputs) {
             if (output.name == name) name = output.from;
           }
-        }
+        };
+        for (std::string &name : options.seeded) settle(name);
+        for (auto &[of, at] : options.tensor_gradients) settle(of), settle(at);
         return std::move(options);
       }()),
       values_plan_(model.plan(extents_of(model, shapes), plan_options(options_, true))),
@@ -54,38 +57,56 @@ TrainingPass::TrainingPass(const Model &model, const std::map<std::string, std::
                               model.graph().model, name, model.graph().multiple, shape_text(shape)));
     }
   }
-  find_needed();
+  std::vector<std::string> to;
+  for (const GraphInput &input : model.graph().inputs) {
+    if (options_.input_gradients) to.push_back(input.name);
+  }
+  whole_ = reach(options_.seeded, to, true);
+  for (const auto &[of, at] : options_.tensor_gradients) probes_.push_back(reach({of}, {at}, false));
   make_weight_gradients();
   make_data_gradients();
 }
 
+// Has the step a gradient of that input?
+bool TrainingPass::passes(const PlannedStep &step, size_t input) {
+  return step.layer == nullptr ||
+         (step.layer->schema().has_gradient() && step.layer->schema().inputs[input].differentiable);
+}
+
 // From what is wanted forward, from what is seeded backward.
-void TrainingPass::find_needed() {
+TrainingPass::Reach TrainingPass::reach(const std::vector<std::string> &from, const std::vector<std::string> &to,
+                                        bool weights) const {
   const auto &steps = values_plan_.steps();
-  carries_.assign(values_plan_.tensors().size(), 0);
-  needed_.assign(steps.size(), 0);
-  std::vector<char> wants(steps.size(), 0), reaches(carries_.size(), 0);
-  const auto any = [](const std::vector<int> &tensors, const std::vector<char> &flags) {
-    return std::any_of(tensors.begin(), tensors.end(), [&](int t) { return flags[static_cast<size_t>(t)] != 0; });
+  Reach found;
+  found.weights = weights;
+  found.carries.assign(values_plan_.tensors().size(), 0);
+  found.needed.assign(steps.size(), 0);
+  std::vector<char> wants(steps.size(), 0), reaches(found.carries.size(), 0);
+  const auto carries = [&](const PlannedStep &step) {
+    for (size_t i = 0; i < step.inputs.size(); i++) {
+      if (passes(step, i) && found.carries[static_cast<size_t>(step.inputs[i])] != 0) return true;
+    }
+    return false;
   };
-  if (options_.input_gradients) {
-    for (const GraphInput &input : model_.graph().inputs)
-      carries_[static_cast<size_t>(values_plan_.tensor(input.name))] = 1;
-  }
+  for (const std::string &name : to) found.carries[static_cast<size_t>(values_plan_.tensor(name))] = 1;
   for (size_t s = 0; s < steps.size(); s++) {
-    if (steps[s].layer != nullptr) {
+    if (weights && steps[s].layer != nullptr) {
       for (const SchemaPort *port : steps[s].layer->parameters())
         wants[s] = static_cast<char>(wants[s] != 0 || wants_any_part(steps[s].layer->weight_name(*port)));
     }
-    if (wants[s] == 0 && !any(steps[s].inputs, carries_)) continue;
-    for (const int output : steps[s].outputs) carries_[static_cast<size_t>(output)] = 1;
+    if (wants[s] == 0 && !carries(steps[s])) continue;
+    for (const int output : steps[s].outputs) found.carries[static_cast<size_t>(output)] = 1;
   }
-  for (const std::string &name : options_.seeded) reaches[static_cast<size_t>(values_plan_.tensor(name))] = 1;
+  for (const std::string &name : from) reaches[static_cast<size_t>(values_plan_.tensor(name))] = 1;
   for (size_t s = steps.size(); s-- > 0;) {
-    if (!any(steps[s].outputs, reaches)) continue;
-    for (const int input : steps[s].inputs) reaches[static_cast<size_t>(input)] = 1;
-    needed_[s] = static_cast<char>(wants[s] != 0 || any(steps[s].inputs, carries_));
+    const auto reached = [&](int tensor) { return reaches[static_cast<size_t>(tensor)] != 0; };
+    if (std::none_of(steps[s].outputs.begin(), steps[s].outputs.end(), reached)) continue;
+    for (size_t i = 0; i < steps[s].inputs.size(); i++) {
+      if (passes(steps[s], i)) reaches[static_cast<size_t>(steps[s].inputs[i])] = 1;
+    }
+    found.needed[s] = static_cast<char>(wants[s] != 0 || carries(steps[s]));
   }
+  return found;
 }
 
 void TrainingPass::make_weight_gradients() {
@@ -111,8 +132,11 @@ void TrainingPass::make_data_gradients() {
   int64_t bytes = 0;
   for (size_t s = 0; s < values_plan_.steps().size(); s++) {
     const PlannedStep &step = values_plan_.steps()[s];
-    if (needed_[s] == 0 || step.layer == nullptr || !is_linear(*step.layer)) continue;
-    if (carries_[static_cast<size_t>(step.inputs[0])] == 0) continue;
+    if (step.layer == nullptr || !is_linear(*step.layer)) continue;
+    const auto wants = [&](const Reach &reach) {
+      return reach.needed[s] != 0 && reach.carries[static_cast<size_t>(step.inputs[0])] != 0;
+    };
+    if (!wants(whole_) && std::none_of(probes_.begin(), probes_.end(), wants)) continue;
     auto made = DataGradient::make(values_plan_, step);
     if (!made) continue;
     bytes = std::max(bytes, made->arena_bytes());
@@ -206,12 +230,20 @@ void TrainingPass::split(const PlannedStep &step) {
 
 void TrainingPass::walk(size_t index) {
   const PlannedStep &step = values_plan_.steps()[index];
-  if (needed_[index] == 0) return;
+  if (reach_->needed[index] == 0) return;
   if (step.layer != nullptr && !step.layer->schema().has_gradient()) return;
   if (step.layer != nullptr) return differentiate(index);
   if (step.node->op == "concat") return split(step);
   if (step.node->op == "reshape") add_reshaped(touched_adjoint(step.outputs[0]), touched_adjoint(step.inputs[0]));
   // The adjoint of a slice lies inside that of its whole.
+}
+
+void TrainingPass::walk_back(const Reach &reach, const RunOptions &options) {
+  reach_ = &reach;
+  for (size_t s = values_plan_.steps().size(); s-- > 0;) {
+    if (options.cancel != nullptr && options.cancel->load()) throw Error(ErrorCode::interrupted, "cancelled");
+    walk(s);
+  }
 }
 
 void TrainingPass::backward(const TensorMap &output_gradients, const RunOptions &options) {
@@ -231,16 +263,22 @@ void TrainingPass::backward(const TensorMap &output_gradients, const RunOptions 
     fill_input(GraphInput{}, gradient, copy);
     add_view(copy, touched_adjoint(tensor));
   }
-  for (size_t s = values_plan_.steps().size(); s-- > 0;) {
-    if (options.cancel != nullptr && options.cancel->load()) throw Error(ErrorCode::interrupted, "cancelled");
-    walk(s);
-  }
+  walk_back(whole_, options);
   for (const auto &[name, written] : written_) {
     StoredTensor &gradient = weight_gradients_.at(name);
     if (!written) std::fill_n(gradient.f32(), gradient.elements(), 0.0f);
   }
   if (!options_.input_gradients) return;
   for (const GraphInput &input : model_.graph().inputs) touch(adjoints_plan_.tensor(input.name));
+}
+
+BufferView TrainingPass::tensor_gradient(size_t index) {
+  const auto &[of, at] = options_.tensor_gradients.at(index);
+  touched_.assign(adjoints_plan_.tensors().size(), 0);
+  const BufferView seed = touched_adjoint(adjoints_plan_.tensor(of));
+  fill_constant(1, as_picture(seed).extents[1], as_picture(seed).extents[2], seed);
+  walk_back(probes_[index], {});
+  return touched_adjoint(adjoints_plan_.tensor(at));
 }
 
 BufferView TrainingPass::input_gradient(const std::string &input) const {

@@ -16,6 +16,11 @@ struct PassOptions {
   std::vector<std::string> seeded;                        // tensors whose gradients backward() is given
   std::function<bool(const std::string &weight)> wanted;  // weights whose gradients are wanted; empty: all
   bool input_gradients = false;
+  // d sum(of) / d at of two tensors, for tensor_gradient().
+  struct TensorGradient {
+    std::string of, at;
+  };
+  std::vector<TensorGradient> tensor_gradients;
 };
 
 // Values of all tensors are kept for backward; their gradients share memory as soon as they are used up, so that they
@@ -41,6 +46,9 @@ class TrainingPass {
   TensorMap &weight_gradients() { return weight_gradients_; }
   // The gradient of an input, in the network's units.
   BufferView input_gradient(const std::string &input) const;
+  // That of PassOptions::tensor_gradients at `index`. Also in the middle of a forward(), from RunOptions::progress, as
+  // soon as both tensors are made. Good until the next walk.
+  BufferView tensor_gradient(size_t index);
 
   const ExecutionPlan &plan() const { return values_plan_; }
   int64_t arena_bytes() const { return values_plan_.arena_bytes() + adjoints_plan_.arena_bytes(); }
@@ -48,14 +56,23 @@ class TrainingPass {
  private:
   class Call;  // one step of the backward walk
 
+  // Where a walk leads.
+  struct Reach {
+    std::vector<char> carries;  // by tensor: depends on something that is wanted
+    std::vector<char> needed;   // by step
+    bool weights = true;        // weights' gradients are wanted
+  };
+
   std::string tensor_of(const std::string &name) const;
-  void find_needed();
+  Reach reach(const std::vector<std::string> &from, const std::vector<std::string> &to, bool weights) const;
+  static bool passes(const PlannedStep &step, size_t input);
   void make_weight_gradients();
   void make_data_gradients();
   static bool is_linear(const LayerNode &layer);
   void differentiate(size_t index);
   void split(const PlannedStep &step);
   void walk(size_t index);
+  void walk_back(const Reach &reach, const RunOptions &options);
   void touch(int tensor);
   BufferView adjoint(int tensor) { return adjoints_plan_.view(tensor, adjoints_.get()); }
   BufferView touched_adjoint(int tensor);
@@ -70,9 +87,10 @@ class TrainingPass {
   PassOptions options_;
   ExecutionPlan values_plan_, adjoints_plan_;
   Arena values_, adjoints_;
-  std::vector<char> carries_;  // by tensor: depends on something that is wanted
-  std::vector<char> needed_;   // by step
-  std::vector<char> touched_;  // by tensor, of roots: its adjoint holds values of this walk
+  Reach whole_;                   // of backward()
+  std::vector<Reach> probes_;     // of tensor_gradient()
+  const Reach *reach_ = nullptr;  // of the walk
+  std::vector<char> touched_;     // by tensor, of roots: its adjoint holds values of this walk
   std::vector<std::vector<float>> scratch_;
   size_t scratch_used_ = 0;
   std::map<size_t, std::unique_ptr<DataGradient>> data_gradients_;  // by step
