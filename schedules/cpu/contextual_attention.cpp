@@ -12,6 +12,9 @@ namespace {
 const Var c("c"), x("x"), y("y"), n("n"), qx("qx"), qy("qy"), px("px"), py("py"), xi("xi"), yi("yi"), task("task"),
     parity("parity");
 
+// Of the Gram matrix, kept while the window slides: at the plane's upper and lower end three rows of it begin at once.
+constexpr int kGramRows = 7;
+
 void tile_output(sluice::Plan &plan) {
   const Var xp("xp"), yp("yp");
   Func &output = plan.stages["output"];
@@ -77,7 +80,7 @@ void schedule_scores(sluice::Plan &plan) {
       .reorder_storage(x, c, y, n)
       .vectorize(x, lanes, TailStrategy::RoundUp);
   Func row = gram.in();
-  row.store_at(output, task).compute_at(consumer, qy);
+  row.store_at(output, task).compute_at(consumer, qy).fold_storage(qy, kGramRows);
   row.split(qx, qo, qx, keys * lanes, TailStrategy::RoundUp)
       .split(qx, qv, qx, lanes)
       .split(px, po, px, queries, TailStrategy::RoundUp)
@@ -138,4 +141,6 @@ SLUICE_SCHEDULE(cpu, contextual_attention, backward) { sluice::store_every_stage
 // pixels a pair): 128x128 (a picture of 512x512) AVX-512 89 ms and 252, AVX2 119 ms and 336; 64x64 5.1 ms and 15.7, 7.8
 // ms and 18.9. Of the time on AVX-512 a third is the Gram matrix, 40 % the paste, both at two thirds of the FMA peak;
 // the rest are the sums along diagonals and the softmax. A tile's halo costs the Gram matrix (22/16)^2, its plane's
-// continuation and whole vectors 1.4; larger tiles save that and lose as much to the third-level cache.
+// continuation and whole vectors 1.4; larger tiles save that and lose as much to the third-level cache. 2026-11-22, in
+// turn with all rows of the Gram matrix kept: 128x128 AVX-512 87 ms and 92, 256x256 a factor of 1.6 or more (the
+// machine busy), 24 MB less.
