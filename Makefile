@@ -21,7 +21,7 @@ PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 .PHONY: build setup test trust fuzz demo demo-train systems bench bench-peers bench-training eval train-default compare-gating asan float-stores format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
-	@$(call PRESET_BUILD,release) --target sluice
+	@$(call PRESET_BUILD,release) --target programs
 
 setup:  ## install what is missing: Debian packages, and Halide, CMake and Ninja into .venv
 	@bash tools/setup.sh
@@ -55,7 +55,7 @@ bench: build/build.ninja  ## build and run the benchmarks (BENCH_ARGS="--benchma
 	@build/bin/model_bench $(BENCH_ARGS)
 
 bench-peers: build/build.ninja  ## Sluice and other engines in turn, to bench/results (PEER_ARGS="--rows g96_128 --peers torch,onnxruntime")
-	@$(call PRESET_BUILD,release) --target layer_bench --target model_bench --target sluice
+	@$(call PRESET_BUILD,release) --target layer_bench --target model_bench --target programs
 	@bash bench/peers.sh $(PEER_ARGS)
 
 bench-training: build/build.ninja  ## forward and backward passes of the first stage of DeepFill v2, Sluice and PyTorch in turn

@@ -67,11 +67,15 @@ void run_grad(const GradOptions &options) {
 
 }  // namespace
 
+void prepare_training(char **) { register_training(); }
+void list_training_kernels() {}
+
 void add_grad_command(CLI::App &program) {
-  CLI::App *command = program.add_subcommand("grad", "Gradients of a graph's inputs and weights");
+  CLI::App *command = program.add_subcommand("grad", kGradSummary);
   const auto options = std::make_shared<GradOptions>();
   options->model.algorithm = "direct";
   options->model.purpose = "training";
+  options->model.keep_weights = true;
   command->add_option("GRAPH", options->model.model, "Graph file or model name")->required();
   command->add_option("--input", options->input, "Input tensors, safetensors, under the graph's names")->required();
   command->add_option("--grad-output", options->grad_output,

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <memory>
 
 #include "apps/commands.h"
@@ -53,10 +54,13 @@ void print_notices(const InpaintOptions &options, std::ptrdiff_t hole_pixels) {
 void run_inpaint(const InpaintOptions &options) {
   check_output(options.output);
   find_graph(options.model.model);  // a wrong name is said before pictures are read
+  // Beside the pictures, whose errors come first; on one thread behind them.
+  auto loaded = std::async(options.model.threads == 1 ? std::launch::deferred : std::launch::async,
+                           [&] { return load_model(options.model, MissingWeights::take_shipped); });
   const Picture image = read_picture(options.image);
   const std::vector<uint8_t> mask = read_mask_of(options, image);
   const auto hole_pixels = std::count(mask.begin(), mask.end(), uint8_t{1});
-  const auto model = load_model(options.model, MissingWeights::take_shipped);
+  const auto model = loaded.get();
   check_interrupted();
 
   const auto start = std::chrono::steady_clock::now();

@@ -29,6 +29,7 @@ struct InspectOptions {
 constexpr int64_t kMaxSide = 65'500;
 
 void list_kernels(const InspectOptions &options) {
+  list_training_kernels();
   for (const Kernel &kernel : KernelTable::linked().kernels()) {
     if (options.json) {
       Json variant = Json::object();
@@ -81,6 +82,7 @@ void inspect_model_gates(const InspectOptions &options) {
   question.model.weights = options.weights;
   question.model.settings = options.settings;
   question.model.mode = options.mode;
+  question.model.keep_weights = true;  // gates are models of their own, with the same weights
   question.output = options.output;
   question.json = options.json;
   if (options.gate_table) return inspect_gate_table(question);

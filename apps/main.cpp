@@ -8,7 +8,6 @@
 
 #include "apps/commands.h"
 #include "apps/console.h"
-#include "runtime/training/gradients.h"
 #include "weights_io/error.h"
 
 namespace sluice {
@@ -45,7 +44,7 @@ int run(int argc, char **argv) {
   try {
     add_commands(program);
     catch_interrupts();
-    register_training();
+    prepare_training(argv);
     program.parse(argc, argv);
     std::cout.flush();
     if (!std::cout) throw Error(ErrorCode::input_failed, "cannot write to standard output");

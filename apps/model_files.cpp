@@ -100,6 +100,7 @@ std::shared_ptr<const Model> load_model(const ModelOptions &options, MissingWeig
   load.mode = options.mode;
   load.algorithm = options.algorithm;
   load.purpose = options.purpose;
+  load.keep_weights = options.keep_weights;
   return Model::load(find_graph(options.model), find_weights(options, missing), load);
 }
 

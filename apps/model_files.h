@@ -37,6 +37,7 @@ struct ModelOptions {
   std::string purpose = "inference";
   int threads = 0;
   std::vector<std::string> settings;
+  bool keep_weights = false;  // see LoadOptions
 };
 
 void add_set_option(CLI::App &command, std::vector<std::string> &settings);

@@ -138,7 +138,7 @@ void run_train(const TrainCommand &command) {
 }  // namespace
 
 void add_train_command(CLI::App &program) {
-  CLI::App *command = program.add_subcommand("train", "Train networks by a recipe");
+  CLI::App *command = program.add_subcommand("train", kTrainSummary);
   const auto options = std::make_shared<TrainCommand>();
   command->add_option("RECIPE", options->recipe, "Recipe file, or the name of one that ships")->required();
   command->add_option("--data", options->data, "Folder of pictures, or a file with one path a line");

@@ -231,7 +231,10 @@ function(sluice_finish_layers)
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-O0;-g0")  # a table: runs once
     add_library(sluice_${set} STATIC EXCLUDE_FROM_ALL ${source})
     target_include_directories(sluice_${set} PUBLIC ${PROJECT_SOURCE_DIR})
-    target_link_libraries(sluice_${set} PUBLIC ${libraries} Halide::Runtime PRIVATE sluice_options)
+    target_link_libraries(sluice_${set} PUBLIC ${libraries} Halide::Runtime PRIVATE sluice_kernel_data sluice_options)
+    if(NOT set STREQUAL "kernels")
+      target_link_libraries(sluice_${set} PUBLIC sluice_kernels)  # has the schemas
+    endif()
     target_compile_features(sluice_${set} PUBLIC cxx_std_20)
   endforeach()
   get_property(ptx GLOBAL PROPERTY SLUICE_PTX)

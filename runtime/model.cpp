@@ -80,21 +80,18 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
       node.attributes.emplace("algorithm", AttributeValue{{options.algorithm}});
     if (!is_structural(node.op)) layers_.emplace_back(graph_, node, table, options.device);
   }
-  for (auto &entry : weights_) entry.second = to_f32(entry.second);
+  for (auto &[name, weight] : weights_) {
+    if (weight.dtype != DType::f32) weight = to_f32(weight);
+    static_cast<void>(weight.f32());  // refuses bytes that do not fit the shape
+  }
   for (LayerNode &layer : layers_) {
     join_weights(layer);
     layer.infer_from(weights_);
     layer.infer_from(joined_);
   }
   check_weights();
-  for (const LayerNode &layer : layers_) {
-    if (layer.schema().parameters.empty()) continue;
-    add_neutral(layer);
-    const auto &packed = packed_[layer.node().name] = pack(layer, {});
-    for (const auto &group : packed) {
-      for (const Packed &port : group) packed_bytes_ += static_cast<int64_t>(port.values.size() * sizeof(float));
-    }
-  }
+  pack_all();
+  if (!options.keep_weights) drop_packed_weights();
 }
 
 // A plan at some picture size, to know the channels of every tensor; none where the graph leaves channels open or its
@@ -164,17 +161,23 @@ void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, fl
                           TensorMap &state, UsedState *used) const {
   const LayerNode &layer = *step.layer;
   const bool has_parameters = !layer.schema().parameters.empty();
-  std::vector<std::vector<Packed>> repacked;
+  PackedGroups repacked;
+  Arena memory;
+  const auto repack = [&] {
+    repacked = packed_layout(layer, state);
+    memory = place_packed({&repacked});
+    fill_packed(layer, state, repacked);
+  };
   const StateUpdate update = layer.updates_state();
-  if (update == StateUpdate::after && has_parameters) repacked = pack(layer, state);
+  if (update == StateUpdate::after && has_parameters) repack();
   if (update == StateUpdate::after && used != nullptr) (*used)[step.node->name] = state_of(layer, state);
   if (update != StateUpdate::none) update_state(step, plan, arena, state);
   if (update == StateUpdate::before && used != nullptr) (*used)[step.node->name] = state_of(layer, state);
   if (update == StateUpdate::none && changes(layer, state)) {  // another node with these weights ran before
-    repacked = pack(layer, state);
+    repack();
     if (used != nullptr) (*used)[step.node->name] = state_of(layer, state);
   }
-  if (update == StateUpdate::before && has_parameters) repacked = pack(layer, state);
+  if (update == StateUpdate::before && has_parameters) repack();
   const auto &packed = has_parameters && repacked.empty() ? packed_.at(layer.node().name) : repacked;
   CallContext context;
   context.cancelled = options.cancel;

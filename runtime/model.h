@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/arena.h"
 #include "runtime/execution_plan.h"
 #include "runtime/graph_file.h"
 #include "weights_io/tensor.h"
@@ -35,6 +36,8 @@ struct LoadOptions {
   // "training": layers in the forms whose gradients are fast (generators/layer_forms.graph). Same weights, values and
   // gradients but for rounding; other tensors between.
   std::string purpose = "inference";
+  // false: weights that were packed are given back, for a model that only runs: no gradients, no replace_weights.
+  bool keep_weights = true;
   const KernelTable *table = nullptr;  // default: KernelTable::linked()
 };
 
@@ -82,9 +85,11 @@ class Model {
   struct Packed {
     std::string name;
     Extents extents;
-    std::vector<float> values;
-    BufferView view() const { return BufferView(const_cast<float *>(values.data()), extents); }
+    float *values = nullptr;
+    BufferView view() const { return BufferView(values, extents); }
+    int64_t bytes() const { return view().elements() * static_cast<int64_t>(sizeof(float)); }
   };
+  using PackedGroups = std::vector<std::vector<Packed>>;  // one list a group
   // Parameter or state of a node as a kernel wants it; the port's neutral value where the node has none (bias=false).
   BufferView parameter(const LayerNode &layer, const SchemaPort &port, const TensorMap &state = {}) const;
 
@@ -95,9 +100,11 @@ class Model {
   void join_weights(const LayerNode &layer);
   void check_weights() const;
   void add_neutral(const LayerNode &layer);
-  std::vector<std::vector<Packed>> pack(const LayerNode &layer, const TensorMap &state) const;
-  void fill_packed(const LayerNode &layer, const TensorMap &state,
-                   const std::vector<std::vector<Packed>> &groups) const;
+  PackedGroups packed_layout(const LayerNode &layer, const TensorMap &state) const;
+  Arena place_packed(const std::vector<PackedGroups *> &all) const;
+  void fill_packed(const LayerNode &layer, const TensorMap &state, const PackedGroups &groups) const;
+  void pack_all();
+  void drop_packed_weights();
   void update_state(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state) const;
   void execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
                      TensorMap &state, UsedState *used) const;
@@ -106,7 +113,8 @@ class Model {
   Graph graph_;
   TensorMap weights_, joined_;  // joined_: of weight names that stand for several tensors
   std::vector<LayerNode> layers_;
-  std::map<std::string, std::vector<std::vector<Packed>>> packed_;         // by node; one list a group
+  std::map<std::string, PackedGroups> packed_;  // by node
+  Arena packed_memory_;
   std::map<std::string, std::pair<Extents, std::vector<float>>> neutral_;  // by node and port
   int64_t packed_bytes_ = 0;
 };

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network's weights: what the graph asks for against what is there, joined where a node wants several as one, packed
 // for the kernels.
+#include <HalideRuntime.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <malloc.h>
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <set>
 
+#include "runtime/arena.h"
 #include "runtime/layer_call.h"
 #include "runtime/model.h"
 #include "weights_io/error.h"
@@ -80,6 +85,10 @@ BufferView Model::parameter(const LayerNode &layer, const SchemaPort &port, cons
   const std::string name = layer.weight_name(port);
   const auto changed = state.find(name);
   const StoredTensor *weight = changed != state.end() ? &changed->second : find_weight(name);
+  if (weight != nullptr && weight->bytes.empty() && weight->elements() != 0) {
+    throw Error(ErrorCode::usage,
+                fmt::format("model {}: weight '{}' was not kept (LoadOptions::keep_weights)", graph_.model, name));
+  }
   if (weight != nullptr && layer.holds(port.when))
     return BufferView(const_cast<float *>(weight->f32()), layer.stored_extents(port, weight->shape).value());
 
@@ -127,22 +136,81 @@ void Model::add_neutral(const LayerNode &layer) {
   }
 }
 
-std::vector<std::vector<Model::Packed>> Model::pack(const LayerNode &layer, const TensorMap &state) const {
+// What a layer packs, not placed yet.
+Model::PackedGroups Model::packed_layout(const LayerNode &layer, const TensorMap &state) const {
   std::map<std::string, Extents> plain;
-  std::vector<std::vector<Packed>> groups(static_cast<size_t>(layer.groups()));
   for (const SchemaPort *port : layer.schema().stored()) plain[port->name] = parameter(layer, *port, state).extents;
-  for (auto &group : groups) {
-    for (const auto &[name, extents] : packed_extents(layer, plain)) {
-      group.push_back(
-          {name, extents, std::vector<float>(static_cast<size_t>(BufferView(nullptr, extents).elements()))});
-    }
-  }
-  fill_packed(layer, state, groups);
-  return groups;
+  std::vector<Packed> group;
+  for (const auto &[name, extents] : packed_extents(layer, plain)) group.push_back({name, extents});
+  return PackedGroups(static_cast<size_t>(layer.groups()), group);
 }
 
-void Model::fill_packed(const LayerNode &layer, const TensorMap &state,
-                        const std::vector<std::vector<Packed>> &groups) const {
+// One block for all, not initialised: the pack kernels write every element.
+Arena Model::place_packed(const std::vector<PackedGroups *> &all) const {
+  constexpr int64_t kVector = 64;
+  const auto each = [&](const auto &visit) {
+    for (PackedGroups *groups : all) {
+      for (auto &group : *groups) {
+        for (Packed &port : group) visit(port, (port.bytes() + kVector - 1) / kVector * kVector);
+      }
+    }
+  };
+  int64_t bytes = 0;
+  each([&](Packed &, int64_t size) { bytes += size; });
+  Arena memory = allocate_arena(bytes, graph_.model);
+  float *next = memory.get();
+  each([&](Packed &port, int64_t size) {
+    port.values = next;
+    next += size / static_cast<int64_t>(sizeof(float));
+  });
+  return memory;
+}
+
+// Two layers at a time: of few panels, or small, a layer alone does not keep all threads busy.
+void Model::pack_all() {
+  std::vector<PackedGroups *> all;
+  std::vector<const LayerNode *> layers;
+  for (const LayerNode &layer : layers_) {
+    if (layer.schema().parameters.empty()) continue;
+    add_neutral(layer);
+    PackedGroups &groups = packed_[layer.node().name] = packed_layout(layer, {});
+    all.push_back(&groups);
+    layers.push_back(&layer);
+    for (const auto &group : groups) {
+      for (const Packed &port : group) packed_bytes_ += port.bytes();
+    }
+  }
+  packed_memory_ = place_packed(all);
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < all.size(); i = next++) fill_packed(*layers[i], {}, *all[i]);
+  };
+  std::future<void> beside;
+  if (halide_get_num_threads() != 1) beside = std::async(std::launch::async, work);
+  work();
+  if (beside.valid()) beside.get();
+}
+
+// The bytes, not the shapes. A layer that changes its state packs again when it runs.
+void Model::drop_packed_weights() {
+  std::set<std::string> needed;
+  for (const LayerNode &layer : layers_) {
+    if (layer.updates_state() == StateUpdate::none && !layer.schema().parameters.empty()) continue;
+    for (const SchemaPort *port : layer.stored()) {
+      const std::string name = layer.weight_name(*port);
+      needed.insert(name);
+      for (const std::string &part : weight_parts(name)) needed.insert(part);
+    }
+  }
+  for (TensorMap *tensors : {&weights_, &joined_}) {
+    for (auto &[name, tensor] : *tensors) {
+      if (needed.count(name) == 0) std::vector<std::byte>().swap(tensor.bytes);
+    }
+  }
+  ::malloc_trim(0);  // else much of it stays with the C library
+}
+
+void Model::fill_packed(const LayerNode &layer, const TensorMap &state, const PackedGroups &groups) const {
   call_layer(layer, layer.kernel("pack"), [&](const std::string &argument, int64_t group) {
     const SchemaPort *port = argument_port(layer.schema(), argument);
     if (port != nullptr) return parameter(layer, *port, state);

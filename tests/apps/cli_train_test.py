@@ -7,6 +7,7 @@ that test. Needs SLUICE_BINARY and SLUICE_SOURCE_DIR in the environment.
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,17 @@ class TrainTest(cli.CliTestCase):
                      RECIPES / "tiny.graph", "--weights", out / "generator.safetensors")
         filled, photo = cli.read_png(self.path("filled.png")), cli.read_png(self.path("photo.png"))
         self.assertNotEqual(filled.samples, photo.samples)
+
+    def test_without_sluice_training(self):
+        lone = self.path("sluice")
+        shutil.copy(cli.BINARY, lone)
+        for arguments in (["train", TINY, "--out", self.path("out")], ["train", "--help"], ["grad", "deepfill2"], ["inspect", "--kernels"]):
+            result = subprocess.run([lone, *arguments], capture_output=True, text=True)
+            self.assertEqual((result.returncode, result.stdout), (3, ""))
+            self.assertIn("sluice-training: No such file or directory", result.stderr)
+        listed = subprocess.run([lone, "--help"], capture_output=True, text=True, check=True).stdout
+        self.assertRegex(listed, "(?s)grad .*train ")
+        self.assertIn("--resume", self.succeed("train", "--help").stdout)
 
     def test_refuses(self):
         out = self.path("out")

@@ -34,11 +34,11 @@ TEST_F(KernelMemory, BlocksAreWholeAndAligned) {
 
 #if !defined(__SANITIZE_ADDRESS__)
 TEST_F(KernelMemory, LargeBlocksServeAgain) {
-  void *first = halide_malloc(nullptr, 5 * kMega);
+  void *first = halide_malloc(nullptr, 60 * kMega);  // no other test leaves one as large
   halide_free(nullptr, first);
-  void *second = halide_malloc(nullptr, 4 * kMega);  // smaller, but more than half
+  void *second = halide_malloc(nullptr, 50 * kMega);  // smaller, but more than half
   EXPECT_EQ(second, first);
-  void *third = halide_malloc(nullptr, 4 * kMega);  // in use: another
+  void *third = halide_malloc(nullptr, 50 * kMega);  // in use: another
   EXPECT_NE(third, first);
   halide_free(nullptr, second);
   halide_free(nullptr, third);

@@ -97,6 +97,25 @@ TEST(Model, GradientsFlowThroughJoinsAndSeveralReaders) {
   EXPECT_EQ(values_of(g.at("b")), (std::vector<float>{33, 55}));
 }
 
+TEST(Model, WeightsThatAreNotKept) {
+  register_training();
+  const std::string text =
+      "model m\ninput a [1 1 1 3]\nconv2d p from a kernel=1 channels=1 bias=false activation=none\noutput p\n";
+  const TensorMap a{{"a", tensor({1, 1, 1, 3}, {1, 2, 3})}}, upstream{{"p", tensor({1, 1, 1, 3}, {1, 1, 1})}};
+  LoadOptions options;
+  for (const bool keep : {true, false}) {
+    options.keep_weights = keep;
+    const Model m(parse_graph(text, "m.graph"), {{"p.weight", tensor({1, 1, 1, 1}, {2})}}, options);
+    EXPECT_EQ(values_of(m.run(a).at("p")), (std::vector<float>{2, 4, 6}));
+    EXPECT_EQ(m.weights().at("p.weight").bytes.empty(), !keep);
+    if (keep) {
+      EXPECT_EQ(values_of(gradients(m, a, upstream).at("a")), (std::vector<float>{2, 2, 2}));
+    } else {
+      EXPECT_NE(message_of([&] { gradients(m, a, upstream); }).find("'p.weight' was not kept"), std::string::npos);
+    }
+  }
+}
+
 TEST(Model, ErrorsNameInputExpectedAndGot) {
   const Model m = model(kJoin);
   const StoredTensor a = tensor({1, 1, 1, 2}, {1, 2}), b = tensor({1, 2, 1, 2}, {1, 2, 3, 4});
