@@ -2,7 +2,7 @@
 // Depthwise convolution: every channel is filtered by its own m windows; output channel c*m + q reads input channel c.
 // Source: Howard et al., MobileNets (arXiv 1704.04861), section 3.1; the order of channels is that of PyTorch (groups =
 // input channels) and of TensorFlow (depthwise_conv2d).
-#include "convolution.h"
+#include "padded_apart.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -93,11 +93,18 @@ struct DepthwiseConv2d : sluice::LayerDefaults {
     const Var c("c"), x("x"), y("y"), n("n");
     const Window window = this->window(in);
     const RDom r(0, window.width, 0, window.height);
-    sluice::ConvolutionInput input = window.reader;
-    input.define(in, stages);
+    const Expr channel = source(in, stages, c);
     Func &sum = stages.add("sum");
     sum(c, x, y, n) = in.constant(0);
-    sum(c, x, y, n) += in["scaled_weight"](c, r[0], r[1]) * input(source(in, stages, c), r[0], r[1], x, y, n);
+    if (is_known() && !in.backward) {
+      const int stride = known_stride();
+      const Func padded = sluice::padded_apart(in, stages, window.reader, c, channel);
+      sum(c, x, y, n) += in["scaled_weight"](c, r[0], r[1]) * padded(c, x * stride + r[0], y * stride + r[1], n);
+    } else {
+      sluice::ConvolutionInput input = window.reader;
+      input.define(in, stages);
+      sum(c, x, y, n) += in["scaled_weight"](c, r[0], r[1]) * input(channel, r[0], r[1], x, y, n);
+    }
     stages.add("feature")(c, x, y, n) = sum(c, x, y, n) + in["offset"](c);
     stages.add("output")(c, x, y, n) = sluice::activate(activation, stages["feature"](c, x, y, n), in);
     return stages;
@@ -109,6 +116,7 @@ struct DepthwiseConv2d : sluice::LayerDefaults {
     Expr width, height;
     sluice::ConvolutionInput reader;
   };
+  int known_stride() const { return reading.value() == "three" ? 1 : 2; }
   bool is_known() const { return reading.value() == "three" || reading.value() == "three_by_two"; }
   Window window(const Context &in) const {
     const auto &weight = in["scaled_weight"].extent;
@@ -117,7 +125,7 @@ struct DepthwiseConv2d : sluice::LayerDefaults {
       return {width, height, {in, reading, width, height, false}};
     }
     Context known = in;
-    const int stride = reading.value() == "three" ? 1 : 2;
+    const int stride = known_stride();
     for (const std::string axis : {"w", "h"}) {
       known.add_scalar("stride_" + axis, stride);
       known.add_scalar("dilation_" + axis, 1);

@@ -7,8 +7,9 @@ using namespace Halide;
 
 SLUICE_SCHEDULE(cpu, depthwise_conv2d, forward) {
   const Var c("c"), x("x"), y("y"), n("n"), ci("ci"), xi("xi"), yi("yi"), yo("yo"), task("task");
-  const bool is_known = plan.variants.at("reading").starts_with("three");
-  const std::string tile = is_known ? "known_tile_" : "tile_";
+  const std::string reading = plan.variants.at("reading");
+  const bool is_known = reading.starts_with("three");
+  const std::string tile = is_known ? reading + "_tile_" : "tile_";
   const int lanes = plan.lanes(), tile_x = plan.tuned(tile + "x"), tile_y = plan.tuned(tile + "y");
   Func &output = plan.stages["output"], &sum = plan.stages["sum"];
   output.split(x, x, xi, tile_x, TailStrategy::GuardWithIf)
@@ -31,12 +32,6 @@ SLUICE_SCHEDULE(cpu, depthwise_conv2d, forward) {
     wide.never_partition_all();
   }
   Stage(output).never_partition_all();
-  if (is_known) {
-    // Rows with their border of zeros, each copied once for the rows of a task: sums then ask for no edge.
-    Func &padded = plan.stages["padded"];
-    const Var i = padded.args()[0];
-    padded.store_at(output, task).compute_at(output, y).vectorize(i, lanes, TailStrategy::GuardWithIf);
-  }
   sum.bound_extent(x, tile_x).bound_extent(y, tile_y).bound_extent(c, lanes);
   sum.compute_at(output, c).vectorize(c, lanes).unroll(x).unroll(y);
   for (const char *table : {"column", "row", "channel"}) {
@@ -44,8 +39,13 @@ SLUICE_SCHEDULE(cpu, depthwise_conv2d, forward) {
   }
   const std::vector<RVar> r = sum.rvars();
   Stage update = sum.update();
-  update.reorder(c, x, y, r[0], r[1]).vectorize(c, lanes).unroll(x).unroll(y);
-  if (is_known) update.unroll(r[0]).unroll(r[1]);
+  if (is_known) {
+    // Row by row: of the inputs only three rows of the tile are alive at a time.
+    update.reorder(c, x, r[0], r[1], y).unroll(r[0]).unroll(r[1]);
+  } else {
+    update.reorder(c, x, y, r[0], r[1]);
+  }
+  update.vectorize(c, lanes).unroll(x).unroll(y);
 }
 
 SLUICE_SCHEDULE(cpu, depthwise_conv2d, backward) { sluice::store_every_stage(plan); }
