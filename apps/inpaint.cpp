@@ -51,6 +51,11 @@ void print_notices(const InpaintOptions &options, std::ptrdiff_t hole_pixels) {
   }
 }
 
+// Weights of one's own are most likely a published checkpoint's.
+void choose_model(ModelOptions &options) {
+  if (options.model.empty()) options.model = options.weights.empty() ? "inpaint_small" : "deepfill2";
+}
+
 void run_inpaint(const InpaintOptions &options) {
   check_output(options.output);
   find_graph(options.model.model);  // a wrong name is said before pictures are read
@@ -92,18 +97,20 @@ void run_inpaint(const InpaintOptions &options) {
 void add_inpaint_command(CLI::App &program) {
   CLI::App *command = program.add_subcommand("inpaint", "Fill the hole of a picture");
   const auto options = std::make_shared<InpaintOptions>();
-  options->model.model = "deepfill2";
   command->add_option("IMAGE", options->image, "Picture, PNG or JPEG")->required();
   command->add_option("MASK", options->mask, "Mask of the same size: white is hole")->required();
   command->add_option("-o,--output", options->output, "Filled picture, .png or .jpg")->required();
-  command->add_option("--model", options->model.model, "Model name or graph file; default: deepfill2");
+  command->add_option("--model", options->model.model, "Model name or graph file; default: inpaint_small, with --weights deepfill2");
   add_run_options(*command, options->model);
   command->add_flag("--whole", options->whole, "The network sees the whole picture once; so far it always does");
   command->add_flag("--parity", options->parity,
                     "The pixel arithmetic of the published DeepFill v2: known levels 1 to 63 come back one lower");
   command->add_flag("--json", options->json, "Print one JSON object a picture");
   command->add_flag("--quiet", options->quiet, "No progress and no notices");
-  command->callback([options] { run_inpaint(*options); });
+  command->callback([options] {
+    choose_model(options->model);
+    run_inpaint(*options);
+  });
 }
 
 }  // namespace sluice

@@ -79,7 +79,7 @@ def measure(arguments, runs):
     for name, run in runs.items():
         out = arguments.out / "measured" / name.replace(" ", "-")
         subprocess.run([sys.executable, str(ROOT / "bench/evaluate.py"), "--data", str(arguments.held_out), "--model",
-                        str(RECIPES / "compare_gating.graph"), "--weights", str(run["weights"]), "--replaced", "none", "--masks",
+                        str(RECIPES / "compare_gating.graph"), "--weights", str(run["weights"]), "--against", "none", "--masks",
                         str(arguments.masks), "--out", str(out)], stdout=subprocess.DEVNULL, check=True)
         tables[name] = json.loads((out / "scores.json").read_text(encoding="utf-8"))["scores"]["Sluice"]
     return tables

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Inpainting weights against OpenCV's Telea and Navier-Stokes and against the weights they replaced, on pictures and free-form
+"""Inpainting weights against OpenCV's Telea and Navier-Stokes and against other weights, on pictures and free-form
 holes of 5-40 %: L1, PSNR and SSIM inside the hole, gains with 95 % intervals, and a sheet of pictures.
 
-  evaluate.py --data FOLDER [--weights FILE] [--replaced FILE|none] [--masks 8] [--shorter N] [--out build/eval]
+  evaluate.py --data FOLDER [--model NAME --weights FILE] [--against NAME=FILE|none] [--masks 8] [--shorter N] [--out build/eval]
 
 Sluice fills as a user would, by `sluice inpaint`. OpenCV gets the same bytes with radius 3. Pictures that a model was trained on
 prove nothing: the default folder is Kodak's, none of which any of our weights has seen."""
@@ -18,41 +18,28 @@ import evaluate_masks
 import evaluate_scores
 import evaluate_sheet
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SLUICE = ROOT / "build/bin/sluice"
 RADIUS = 3
-REPLACED_BLOB = "cec3beb033ac86cf4085f54f353debc0b99cec82"  # models/deepfill2.safetensors as it was before recipe inpaint_small
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "../shared/data/kodak")
-    parser.add_argument("--model", default="deepfill2")
-    parser.add_argument("--weights", type=pathlib.Path, default=ROOT / "models/deepfill2.safetensors")
-    parser.add_argument("--replaced", default="history", help="weights to compare with; default: those of the repository's history")
+    parser.add_argument("--model", default="inpaint_small", help="model name or graph file")
+    parser.add_argument("--weights", type=pathlib.Path, default=ROOT / "models/inpaint_small.safetensors")
+    parser.add_argument("--against", default=f"deepfill2={ROOT / 'models/deepfill2.safetensors'}", metavar="MODEL=WEIGHTS",
+                        help="other weights to compare with, or none; default: those that inpaint_small replaces")
+    parser.add_argument("--smooth", default="", help="a tensor of the model that is a fill too, such as fill0_6")
     parser.add_argument("--masks", type=int, default=8, help="holes for every picture")
     parser.add_argument("--pictures", type=int, help="only the first so many")
     parser.add_argument("--shorter", type=int, help="reduce pictures so that the shorter side has this length")
     parser.add_argument("--seed", type=int, default=2018)
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/eval")
     return parser.parse_args()
-
-
-def replaced_weights(arguments):
-    """The file to compare with, or None, with the reason printed."""
-    if arguments.replaced == "none":
-        return None
-    if arguments.replaced != "history":
-        return pathlib.Path(arguments.replaced)
-    found = subprocess.run(["git", "-C", str(ROOT), "cat-file", "blob", REPLACED_BLOB], capture_output=True, check=False)
-    if found.returncode != 0:
-        print("eval: the replaced weights are not in this checkout's history (--replaced FILE): left out")
-        return None
-    path = arguments.out / "replaced.safetensors"
-    path.write_bytes(found.stdout)
-    return path
 
 
 def read_pictures(arguments):
@@ -73,23 +60,38 @@ def read_pictures(arguments):
     return pictures
 
 
-def sluice_filler(arguments, weights):
+def sluice_filler(arguments, model, weights):
     def fill(picture, hole):
         source, mask, result = (arguments.out / name for name in ("picture.png", "mask.png", "filled.png"))
         cv2.imwrite(str(source), picture)
         cv2.imwrite(str(mask), hole * 255)
-        subprocess.run([str(SLUICE), "inpaint", str(source), str(mask), "-o", str(result), "--model", arguments.model, "--weights",
+        subprocess.run([str(SLUICE), "inpaint", str(source), str(mask), "-o", str(result), "--model", str(model), "--weights",
                         str(weights), "--quiet"], check=True)
         return cv2.imread(str(result), cv2.IMREAD_COLOR)
     return fill
 
 
+def tensor_filler(arguments, tensor):
+    """Fills with a tensor of the model: what it starts from, before any layer that learns much."""
+    def fill(picture, hole):
+        source, result = arguments.out / "in.safetensors", arguments.out / "out.safetensors"
+        save_file({"image": np.ascontiguousarray(picture.transpose(2, 0, 1)[None].astype(np.float32)),
+                   "mask": hole[None, None].astype(np.float32)}, source)
+        subprocess.run([str(SLUICE), "run", arguments.model, "--weights", str(arguments.weights), "--input", str(source),
+                        "--output", str(result), "--keep", tensor], check=True)
+        drawn = load_file(result)[tensor][0].transpose(1, 2, 0)[:picture.shape[0], :picture.shape[1]] * 127.5 + 127.5
+        return np.where(hole[..., None] > 0, np.clip(drawn, 0, 255).round(), picture).astype(np.uint8)
+    return fill
+
+
 def methods(arguments):
     """Name -> function of picture and hole; the first is what is measured."""
-    found = {"Sluice": sluice_filler(arguments, arguments.weights)}
-    replaced = replaced_weights(arguments)
-    if replaced is not None:
-        found["replaced weights"] = sluice_filler(arguments, replaced)
+    found = {"Sluice": sluice_filler(arguments, arguments.model, arguments.weights)}
+    if arguments.against != "none":
+        model, weights = arguments.against.split("=", 1)
+        found[f"against: {model}"] = sluice_filler(arguments, model, weights)
+    if arguments.smooth:
+        found["smooth fill alone"] = tensor_filler(arguments, arguments.smooth)
     found["OpenCV Telea"] = lambda picture, hole: cv2.inpaint(picture, hole, RADIUS, cv2.INPAINT_TELEA)
     found["OpenCV Navier-Stokes"] = lambda picture, hole: cv2.inpaint(picture, hole, RADIUS, cv2.INPAINT_NS)
     return found
