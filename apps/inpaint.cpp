@@ -100,7 +100,8 @@ void add_inpaint_command(CLI::App &program) {
   command->add_option("IMAGE", options->image, "Picture, PNG or JPEG")->required();
   command->add_option("MASK", options->mask, "Mask of the same size: white is hole")->required();
   command->add_option("-o,--output", options->output, "Filled picture, .png or .jpg")->required();
-  command->add_option("--model", options->model.model, "Model name or graph file; default: inpaint_small, with --weights deepfill2");
+  command->add_option("--model", options->model.model,
+                      "Model name or graph file; default: inpaint_small, with --weights deepfill2");
   add_run_options(*command, options->model);
   command->add_flag("--whole", options->whole, "The network sees the whole picture once; so far it always does");
   command->add_flag("--parity", options->parity,

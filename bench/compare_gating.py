@@ -78,9 +78,10 @@ def measure(arguments, runs):
     tables = {}
     for name, run in runs.items():
         out = arguments.out / "measured" / name.replace(" ", "-")
-        subprocess.run([sys.executable, str(ROOT / "bench/evaluate.py"), "--data", str(arguments.held_out), "--model",
-                        str(RECIPES / "compare_gating.graph"), "--weights", str(run["weights"]), "--against", "none", "--masks",
-                        str(arguments.masks), "--out", str(out)], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([sys.executable, str(ROOT / "bench/evaluate.py"), "--sluice", str(arguments.sluice), "--data",
+                        str(arguments.held_out), "--model", str(RECIPES / "compare_gating.graph"), "--weights", str(run["weights"]),
+                        "--against", "none", "--masks", str(arguments.masks), "--out", str(out)],
+                       stdout=subprocess.DEVNULL, check=True)
         tables[name] = json.loads((out / "scores.json").read_text(encoding="utf-8"))["scores"]["Sluice"]
     return tables
 

@@ -21,13 +21,13 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SLUICE = ROOT / "build/bin/sluice"
 RADIUS = 3
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sluice", type=pathlib.Path, default=ROOT / "build/bin/sluice")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "../shared/data/kodak")
     parser.add_argument("--model", default="inpaint_small", help="model name or graph file")
     parser.add_argument("--weights", type=pathlib.Path, default=ROOT / "models/inpaint_small.safetensors")
@@ -47,7 +47,7 @@ def read_pictures(arguments):
     files = sorted(p for p in arguments.data.glob("*") if p.suffix.lower() in SUFFIXES) if arguments.data.is_dir() else []
     if not files:
         sys.exit(f"eval: no PNG or JPEG pictures in {arguments.data}: give a folder with make eval EVAL_ARGS='--data FOLDER' "
-                 "(Kodak's true colour pictures were used for the figures of models/README.md)")
+                 "(Kodak's true colour pictures were used for the figures of models/inpaint_small.md)")
     pictures = {}
     for file in files[:arguments.pictures]:
         picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
@@ -65,7 +65,7 @@ def sluice_filler(arguments, model, weights):
         source, mask, result = (arguments.out / name for name in ("picture.png", "mask.png", "filled.png"))
         cv2.imwrite(str(source), picture)
         cv2.imwrite(str(mask), hole * 255)
-        subprocess.run([str(SLUICE), "inpaint", str(source), str(mask), "-o", str(result), "--model", str(model), "--weights",
+        subprocess.run([str(arguments.sluice), "inpaint", str(source), str(mask), "-o", str(result), "--model", str(model), "--weights",
                         str(weights), "--quiet"], check=True)
         return cv2.imread(str(result), cv2.IMREAD_COLOR)
     return fill
@@ -77,7 +77,7 @@ def tensor_filler(arguments, tensor):
         source, result = arguments.out / "in.safetensors", arguments.out / "out.safetensors"
         save_file({"image": np.ascontiguousarray(picture.transpose(2, 0, 1)[None].astype(np.float32)),
                    "mask": hole[None, None].astype(np.float32)}, source)
-        subprocess.run([str(SLUICE), "run", arguments.model, "--weights", str(arguments.weights), "--input", str(source),
+        subprocess.run([str(arguments.sluice), "run", arguments.model, "--weights", str(arguments.weights), "--input", str(source),
                         "--output", str(result), "--keep", tensor], check=True)
         drawn = load_file(result)[tensor][0].transpose(1, 2, 0)[:picture.shape[0], :picture.shape[1]] * 127.5 + 127.5
         return np.where(hole[..., None] > 0, np.clip(drawn, 0, 255).round(), picture).astype(np.uint8)
