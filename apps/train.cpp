@@ -116,8 +116,11 @@ TrainOptions options_of(const TrainCommand &command, const fs::path &recipe) {
 void run_train(const TrainCommand &command) {
   const fs::path file = find_recipe(command.recipe);
   const Recipe recipe = read_recipe(file, parse_settings(command.settings));
-  if (recipe.data.kind == PictureKind::files && command.data.empty())
-    throw Error(ErrorCode::usage, fmt::format("recipe {} trains on pictures: give --data FOLDER", recipe.name));
+  const NeedOfFiles files = recipe.data.kind->files();
+  if (files == NeedOfFiles::always && command.data.empty())
+    throw Error(ErrorCode::usage, fmt::format("recipe {} trains on files: give --data FOLDER", recipe.name));
+  if (files == NeedOfFiles::never && !command.data.empty())
+    throw Error(ErrorCode::usage, fmt::format("recipe {} computes its samples: --data is of no use", recipe.name));
   catch_terminations();
   set_threads(command.threads);
   const TrainOptions options = options_of(command, file);
@@ -141,7 +144,8 @@ void add_train_command(CLI::App &program) {
   CLI::App *command = program.add_subcommand("train", kTrainSummary);
   const auto options = std::make_shared<TrainCommand>();
   command->add_option("RECIPE", options->recipe, "Recipe file, or the name of one that ships")->required();
-  command->add_option("--data", options->data, "Folder of pictures, or a file with one path a line");
+  command->add_option("--data", options->data,
+                      "Folder, or a file with one path a line: docs/training.md says what a recipe reads");
   command->add_option("--out", options->out, "Folder for checkpoints, weights, log and samples")->required();
   command->add_option("--resume", options->resume, "latest, or a checkpoint file");
   command->add_option("--steps", options->steps, "Steps in all; default: the recipe's")->check(CLI::PositiveNumber);

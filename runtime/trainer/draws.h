@@ -24,6 +24,9 @@ class Draws {
     const auto drawn = static_cast<int64_t>(uniform() * span);
     return first + (drawn > last - first ? last - first : drawn);
   }
+  uint64_t whole() {  // of 53 bits
+    return static_cast<uint64_t>(uniform() * 0x1p53);
+  }
   double normal() { return normal_number(seed_, stream_, next_++); }
 
  private:

@@ -21,7 +21,9 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxList = 256u << 20;  // bytes
 
-std::vector<fs::path> files_of_folder(const fs::path &folder) {
+}  // namespace
+
+std::vector<fs::path> pictures_of_folder(const fs::path &folder) {
   std::vector<fs::path> files;
   std::error_code problem;
   fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied, problem);
@@ -36,20 +38,25 @@ std::vector<fs::path> files_of_folder(const fs::path &folder) {
   return files;
 }
 
-std::vector<fs::path> files_of_list(const fs::path &list) {
-  const std::vector<std::byte> bytes = read_file(list, kMaxList);
-  std::istringstream lines(std::string(reinterpret_cast<const char *>(bytes.data()), bytes.size()));
-  std::vector<fs::path> files;
-  for (std::string line; std::getline(lines, line);) {
+std::vector<std::string> lines_of_file(const fs::path &file) {
+  const std::vector<std::byte> bytes = read_file(file, kMaxList);
+  std::istringstream stream(std::string(reinterpret_cast<const char *>(bytes.data()), bytes.size()));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (line.empty()) continue;
-    const fs::path path(line);
-    files.push_back(path.is_absolute() ? path : list.parent_path() / path);
+    if (!line.empty()) lines.push_back(line);
   }
+  return lines;
+}
+
+std::vector<fs::path> paths_of_list(const fs::path &list) {
+  std::vector<fs::path> files;
+  for (const std::string &line : lines_of_file(list)) files.push_back(list.parent_path() / line);  // absolute ones stay
   return files;
 }
 
-Photo photo_of(const Picture &picture) {
+Photo read_photo(const fs::path &file) {
+  const Picture picture = read_picture(file);
   Photo photo{picture.width, picture.height, {}};
   photo.samples.resize(static_cast<size_t>(picture.width) * static_cast<size_t>(picture.height) * 3);
   const int colours = picture.colour_channels();
@@ -65,55 +72,24 @@ Photo photo_of(const Picture &picture) {
   return photo;
 }
 
-}  // namespace
-
-PictureFiles::PictureFiles(const fs::path &source, int64_t cache_bytes, std::function<void(const std::string &)> report)
-    : report_(std::move(report)), cache_left_(cache_bytes), source_(source.string()) {
+PictureFiles::PictureFiles(const fs::path &source, int64_t cache_bytes,
+                           std::function<void(const std::string &)> report) {
   std::error_code problem;
   const fs::file_status status = fs::status(source, problem);
-  if (!fs::exists(status)) throw Error(ErrorCode::not_found, fmt::format("{}: no such folder or list", source_));
-  files_ = fs::is_directory(status) ? files_of_folder(source) : files_of_list(source);
+  const std::string name = source.string();
+  if (!fs::exists(status)) throw Error(ErrorCode::not_found, fmt::format("{}: no such folder or list", name));
+  files_ = fs::is_directory(status) ? pictures_of_folder(source) : paths_of_list(source);
   if (files_.empty()) {
     throw Error(ErrorCode::input_failed,
-                fmt::format("{}: {}", source_,
+                fmt::format("{}: {}", name,
                             fs::is_directory(status) ? "no .png, .jpg or .jpeg in it" : "the list names no picture"));
   }
-}
-
-void PictureFiles::refuse_all(const std::string &why) const {
-  throw Error(ErrorCode::input_failed,
-              fmt::format("{}: none of its {} pictures can be read{}", source_, files_.size(), why));
-}
-
-std::shared_ptr<const Photo> PictureFiles::get(size_t index) {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const auto cached = cache_.find(index);
-    if (cached != cache_.end()) return cached->second;
-    if (bad_.size() == files_.size()) refuse_all("");
-    if (bad_.count(index) != 0) return nullptr;
-  }
-  return load(index);
-}
-
-std::shared_ptr<const Photo> PictureFiles::load(size_t index) {
-  std::shared_ptr<const Photo> photo;
-  std::string reason;
-  try {
-    photo = std::make_shared<const Photo>(photo_of(read_picture(files_[index])));
-  } catch (const Error &error) {
-    reason = error.what();
-  }
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (photo == nullptr) {
-    const bool fresh = bad_.insert(index).second;
-    if (fresh && report_) report_(fmt::format("left out: {}", reason));
-    if (bad_.size() == files_.size()) refuse_all("; the last one: " + reason);
-    return nullptr;
-  }
-  const auto bytes = static_cast<int64_t>(photo->samples.size());
-  if (bytes <= cache_left_ && cache_.emplace(index, photo).second) cache_left_ -= bytes;
-  return photo;
+  const auto load = [this](size_t index) -> ItemStore<Photo>::Loaded {
+    Photo photo = read_photo(files_[index]);
+    const auto bytes = static_cast<int64_t>(photo.samples.size());
+    return {std::move(photo), bytes};
+  };
+  store_ = std::make_unique<ItemStore<Photo>>(name, "pictures", files_.size(), cache_bytes, load, std::move(report));
 }
 
 // ---- computed pictures

@@ -4,14 +4,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "runtime/trainer/draws.h"
+#include "runtime/trainer/item_store.h"
 
 namespace sluice {
 
@@ -32,20 +30,20 @@ class PictureFiles {
 
   size_t size() const { return files_.size(); }
   // The picture at `index`, or nothing where it cannot be read. Error input_failed when none of all can be.
-  std::shared_ptr<const Photo> get(size_t index);
+  std::shared_ptr<const Photo> get(size_t index) { return store_->get(index); }
 
  private:
-  std::shared_ptr<const Photo> load(size_t index);
-  [[noreturn]] void refuse_all(const std::string &why) const;
-
   std::vector<std::filesystem::path> files_;
-  std::function<void(const std::string &)> report_;
-  std::mutex mutex_;
-  std::map<size_t, std::shared_ptr<const Photo>> cache_;
-  std::set<size_t> bad_;
-  int64_t cache_left_;
-  std::string source_;
+  std::unique_ptr<ItemStore<Photo>> store_;
 };
+
+// The pictures of a folder, with all folders in it, in the order of their names. Error input_failed.
+std::vector<std::filesystem::path> pictures_of_folder(const std::filesystem::path &folder);
+// The lines of a text file that are not empty, without blanks at their ends; those are paths relative to its folder.
+std::vector<std::string> lines_of_file(const std::filesystem::path &file);
+std::vector<std::filesystem::path> paths_of_list(const std::filesystem::path &list);
+// A picture file as a photo: grey becomes RGB, 16 bits become 8. Errors of read_picture.
+Photo read_photo(const std::filesystem::path &file);
 
 // A picture with colour gradients, stripes and shapes that cover each other: something to learn from without any file.
 Photo procedural_picture(int width, int height, Draws &draws);

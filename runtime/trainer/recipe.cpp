@@ -3,6 +3,7 @@
 #include "runtime/trainer/recipe.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -83,7 +84,7 @@ class RecipeParser {
   }
 
   void network(const Tokens &tokens) {
-    static const std::string rules[] = {"glorot", "kaiming"};
+    static const std::string rules[] = {"glorot", "kaiming", "guidenet"};
     RecipeNetwork network;
     network.name = take_name(tokens, "network", position_);
     network.line = position_.line;
@@ -101,25 +102,18 @@ class RecipeParser {
   }
 
   void data(const Tokens &tokens) {
-    static const std::string crops[] = {"random", "centre", "whole"}, masks[] = {"batch", "sample"};
-    if (tokens.size() < 2 || (tokens[1] != "pictures" && tokens[1] != "procedural"))
-      fail("data is 'data pictures ...' or 'data procedural ...'");
+    const std::vector<std::string> kinds = data_kind_names();
+    const std::string name = tokens.size() < 2 ? "" : tokens[1];
     RecipeData &data = recipe_.data;
-    data.kind = tokens[1] == "pictures" ? PictureKind::files : PictureKind::procedural;
-    RecipeValues values(tokens, 2, recipe_.parameters, position_);
+    RecipeValues values(tokens, std::min<size_t>(2, tokens.size()), recipe_.parameters, position_);
     const auto size = values.two("size", {data.height, data.width}, 8, kMostSide);
     data.height = static_cast<int>(size.first), data.width = static_cast<int>(size.second);
     data.batch = values.integer("batch", data.batch, 1, kMostBatch);
-    data.mask_per_sample = values.word("mask_per", "batch", masks) == "sample";
     data.threads = static_cast<int>(values.integer("threads", data.threads, 1, 64));
-    data.flip = values.boolean("flip", data.flip);
-    if (data.kind == PictureKind::files) {
-      const std::string crop = values.word("crop", "random", crops);
-      data.crop = crop == "random" ? Crop::random : crop == "centre" ? Crop::centre : Crop::whole;
-      if (values.has("shorter")) data.shorter = values.range("shorter", {0, 0}, 8, kMostSide);
-      if (data.shorter && data.crop != Crop::random) fail("shorter=FIRST,LAST goes with crop=random only");
-      data.cache_mb = values.integer("cache_mb", data.cache_mb, 0, 1 << 20);
-    }
+    data.kind = read_data_kind(name, {data.width, data.height}, values);
+    if (data.kind == nullptr)
+      fail(fmt::format("a kind of data is {}, got {}{}", fmt::join(kinds, ", "), in_quotes(name),
+                       suggestion(name, kinds)));
     values.finish();
   }
 
@@ -220,6 +214,10 @@ class RecipeParser {
     step.optimizer.rule = tokens[1];
     for (const auto &[key, text] : take_settings(tokens, 2, position_))
       step.optimizer.attributes[key] = graph_value(text, &recipe_.parameters, position_);
+    const auto vectors = step.optimizer.attributes.extract("decay_vectors");
+    if (vectors.empty()) return;
+    if (vectors.mapped() != "true" && vectors.mapped() != "false") fail("decay_vectors is true or false");
+    step.optimizer.decay_vectors = vectors.mapped() == "true";
   }
 
   // The text with its values evaluated: `cosine 1e-3 steps=1000` of `cosine rate steps=steps`.
@@ -267,7 +265,9 @@ class RecipeParser {
     if (recipe_.networks.empty()) fail("there is no 'network' line");
     if (recipe_.steps.empty()) fail("there is no 'step'");
     if (!seen_.contains("data")) fail("there is no 'data' line");
-    if (!recipe_.masks.brush && !recipe_.masks.rectangle) fail("there is no 'mask' line");
+    const bool masks = recipe_.masks.brush || recipe_.masks.rectangle;
+    if (recipe_.data.kind->has_masks() && !masks) fail("there is no 'mask' line");
+    if (!recipe_.data.kind->has_masks() && masks) fail("this kind of data has no masks");
     if (recipe_.sample.every > 0) check_network(recipe_.sample.network, "sample");
     try {
       check_masks(recipe_.masks, recipe_.data.width, recipe_.data.height);

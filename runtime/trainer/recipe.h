@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "runtime/trainer/data_kind.h"
 #include "runtime/trainer/masks.h"
 #include "runtime/training/optimizer.h"
 
@@ -16,30 +17,17 @@ namespace sluice {
 struct RecipeNetwork {
   std::string name, graph;                        // graph: a model's name or a file
   std::map<std::string, std::string> parameters;  // of the graph
-  std::string initial = "glorot";                 // or "kaiming"
+  std::string initial = "glorot";                 // or "kaiming", "guidenet"
   double gain = 1;                                // what initial weights are multiplied by
   std::string weights;                            // a file to begin with instead; empty: none
   int line = 0;
 };
 
-enum class PictureKind { files, procedural };
-enum class Crop {
-  random,  // a window anywhere
-  centre,  // the largest window in the middle, resized
-  whole    // the whole picture, resized
-};
-
 struct RecipeData {
-  PictureKind kind = PictureKind::files;
   int width = 256, height = 256;
   int64_t batch = 16;
-  Crop crop = Crop::random;
-  // The shorter side of a picture before a window is taken; nothing: as it is, larger only where it is too small.
-  std::optional<std::pair<int, int>> shorter;
-  bool flip = false;
-  bool mask_per_sample = false;  // else one mask serves the batch
   int threads = 1;
-  int64_t cache_mb = 512;  // of decoded pictures
+  std::shared_ptr<const DataKind> kind;
 };
 
 // One kind of update: a graph of networks and losses, and who learns from it. Steps take turns.

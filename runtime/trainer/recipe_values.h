@@ -34,6 +34,8 @@ class RecipeValues {
 
   // Keys that nothing above asked for, evaluated. Afterwards finish() refuses nothing.
   GraphSettings rest();
+  // Error bad_file with file and line.
+  [[noreturn]] void fail(const std::string &message) const { position_.fail(message); }
   // Refuses what is left, with the known key that is nearly it.
   void finish() const;
 

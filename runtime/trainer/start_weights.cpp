@@ -16,13 +16,25 @@
 namespace sluice {
 namespace {
 
-// What the graph's inputs are when they are pictures of the recipe.
+// The data's tensor that stands for a network's input: that of its name, else the first of as many dimensions.
+const DataTensor *nominal_tensor(const GraphInput &input, const std::vector<DataTensor> &tensors) {
+  const auto named = [&](const DataTensor &tensor) { return tensor.name == input.name; };
+  const auto alike = [&](const DataTensor &tensor) { return tensor.shape.size() + 1 == input.shape.size(); };
+  auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto &t) { return named(t) && alike(t); });
+  if (found == tensors.end()) found = std::find_if(tensors.begin(), tensors.end(), alike);
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+// What the graph's inputs are when they are samples of the recipe.
 std::map<std::string, std::vector<int64_t>> nominal_shapes(const Graph &graph, const RecipeData &data) {
+  const std::vector<DataTensor> tensors = data.kind ? data.kind->tensors() : std::vector<DataTensor>();
   std::map<std::string, std::vector<int64_t>> shapes;
   for (const GraphInput &input : graph.inputs) {
+    const DataTensor *tensor = nominal_tensor(input, tensors);
     std::vector<int64_t> &shape = shapes[input.name];
     for (size_t d = 0; d < input.shape.size(); d++) {
-      const int64_t open = d == 0 ? 1 : d + 1 == input.shape.size() ? data.width : data.height;
+      const int64_t side = d + 1 == input.shape.size() ? data.width : data.height;
+      const int64_t open = d == 0 ? 1 : tensor != nullptr ? tensor->shape[d - 1] : side;
       shape.push_back(input.shape[d].symbol.empty() ? input.shape[d].extent : open);
     }
   }
@@ -48,8 +60,9 @@ StoredTensor start_tensor(const LayerNode &layer, const SchemaPort &port, const 
     std::fill(values.begin(), values.end(), port.neutral);
   } else {
     const Fan fan = fan_of(shape);
-    const double variance = network.initial == "glorot"
-                                ? glorot_variance(fan)
+    const double variance = network.initial == "glorot" ? glorot_variance(fan)
+                            : network.initial == "guidenet"
+                                ? guidenet_variance(fan.in)
                                 : kaiming_variance(fan.in, squared_gain(activation_of(layer.node())));
     fill_random(values, Distribution::uniform, variance * network.gain * network.gain, seed, stream);
   }

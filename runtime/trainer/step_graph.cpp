@@ -19,22 +19,24 @@ namespace sluice {
 namespace {
 
 constexpr size_t kMaxNodes = 100'000;
-const std::string kImage = "image", kMask = "mask";  // what batches hold
 constexpr double kLargestWeight = 1e12;
 constexpr int64_t kMostPool = 10'000;  // samples
 constexpr int64_t kMostRandom = 4096;  // of a sample, as Draws allows 65536 of all
 
-GraphInput data_input(const std::string &name) {
+// Heights and widths of pictures are open: they are padded to what the networks take.
+GraphInput data_input(const DataTensor &tensor) {
   GraphInput input;
-  input.name = name;
-  input.shape = {{"n", 0}, {"", name == kImage ? 3 : 1}, {"h", 0}, {"w", 0}};
+  input.name = tensor.name;
+  input.shape = {{"n", 0}};
+  for (const int64_t extent : tensor.shape) input.shape.push_back({"", extent});
+  if (input.shape.size() == 4) input.shape[2] = {"h", 0}, input.shape[3] = {"w", 0};
   return input;
 }
 
 class StepComposer {
  public:
   StepComposer(const Recipe &recipe, const RecipeStep &step, const std::map<std::string, Graph> &networks)
-      : recipe_(recipe), step_(step), networks_(networks) {
+      : recipe_(recipe), step_(step), networks_(networks), data_(recipe.data.kind->tensors()) {
     result_.graph.file = position_.file = recipe.file;
     result_.graph.model = recipe.name + "." + step.name;
   }
@@ -51,7 +53,8 @@ class StepComposer {
     }
     result_.networks.assign(called_.begin(), called_.end());
     for (const GraphInput &input : result_.graph.inputs) {
-      if (input.name == kImage) result_.image_order = input.order;
+      const DataTensor *tensor = find_data(input.name);
+      if (tensor != nullptr && tensor->colour) result_.image_order = input.order;
     }
     return std::move(result_);
   }
@@ -250,27 +253,46 @@ class StepComposer {
     result_.graph.nodes.push_back(std::move(node));
   }
 
+  const DataTensor *find_data(const std::string &name) const {
+    const auto found =
+        std::find_if(data_.begin(), data_.end(), [&](const auto &tensor) { return tensor.name == name; });
+    return found == data_.end() ? nullptr : &*found;
+  }
+
   void define(const std::string &visible, const std::string &tensor) {
-    if (visible == kImage || visible == kMask) position_.fail(in_quotes(visible) + " is a tensor of the data");
+    if (find_data(visible) != nullptr) position_.fail(in_quotes(visible) + " is a tensor of the data");
     if (!tensors_.emplace(visible, tensor).second)
       position_.fail(fmt::format("tensor {} is already made", in_quotes(visible)));
+  }
+
+  void check_fit(const DataTensor &tensor, const GraphInput &given, const GraphInput &reader) const {
+    const auto refuse = [&](const std::string &what) {
+      position_.fail(
+          fmt::format("{} has {}, not what input {} takes", in_quotes(tensor.name), what, in_quotes(reader.name)));
+    };
+    if (reader.shape.size() != given.shape.size()) refuse(fmt::format("{} dimensions", given.shape.size()));
+    for (size_t d = 1; d < reader.shape.size(); d++) {
+      const Dimension &wanted = reader.shape[d];
+      if (!wanted.symbol.empty() || wanted.extent == tensor.shape[d - 1]) continue;
+      refuse(d == 1 ? fmt::format("{} channels", tensor.shape[0])
+                    : fmt::format("an extent of {} in dimension {}", tensor.shape[d - 1], d));
+    }
   }
 
   // The tensor behind a name. One of the data is an input of the graph, in the units that its first reader states.
   std::string read(const std::string &name, const GraphInput *reader = nullptr) {
     const auto found = tensors_.find(name);
     if (found != tensors_.end()) return found->second;
-    if (name != kImage && name != kMask) {
-      Tokens known = {kImage, kMask};
-      for (const auto &[tensor, unused] : tensors_) known.push_back(tensor);
+    const DataTensor *tensor = find_data(name);
+    if (tensor == nullptr) {
+      Tokens known;
+      for (const DataTensor &one : data_) known.push_back(one.name);
+      for (const auto &[made, unused] : tensors_) known.push_back(made);
       position_.fail(fmt::format("no line above makes tensor {}{}", in_quotes(name), suggestion(name, known)));
     }
-    GraphInput input = data_input(name);
+    GraphInput input = data_input(*tensor);
     if (reader != nullptr) {
-      const auto &channels = reader->shape.size() == 4 ? reader->shape[1] : Dimension{"", -1};
-      if (channels.symbol.empty() && channels.extent != input.shape[1].extent)
-        position_.fail(fmt::format("{} has {} channels, not what input {} takes", in_quotes(name),
-                                   input.shape[1].extent, in_quotes(reader->name)));
+      check_fit(*tensor, input, *reader);
       input.scale = reader->scale, input.offset = reader->offset, input.order = reader->order;
     }
     auto &inputs = result_.graph.inputs;
@@ -288,6 +310,7 @@ class StepComposer {
   const Recipe &recipe_;
   const RecipeStep &step_;
   const std::map<std::string, Graph> &networks_;
+  const std::vector<DataTensor> data_;
   GraphPosition position_;
   StepGraph result_;
   const std::map<std::string, std::string> *composites_ = nullptr;

@@ -47,7 +47,8 @@ struct StepGraph {
 //   penalty NAME from SCORE at=TENSOR [centre=0] [weight=1]
 //                                        minimises the mean over samples of (|d sum(SCORE) / d TENSOR| - centre)^2
 //   everything else                      nodes, as in a graph file
-// and the tensors of the data are `image` and `mask`, in the units of the first network that is called on them.
+// and the tensors of the data have the names that the recipe's kind of data gives them, in the units of the first
+// network that is called on them.
 // `networks`: by name, read for training. Error bad_file with file and line.
 StepGraph compose_step(const Recipe &recipe, const RecipeStep &step, const std::map<std::string, Graph> &networks,
                        const std::map<std::string, std::string> &composites);

@@ -38,12 +38,14 @@ std::vector<std::string> names_of(const TensorMap &tensors, const std::vector<st
   return names;
 }
 
+// Of the data's tensors that the graph reads.
 std::map<std::string, std::vector<int64_t>> shapes_of(const Graph &graph, const RecipeData &data) {
   std::map<std::string, std::vector<int64_t>> shapes;
-  const int64_t masks = data.mask_per_sample ? data.batch : 1;
-  for (const GraphInput &input : graph.inputs) {
-    if (input.name == "image") shapes[input.name] = {data.batch, 3, data.height, data.width};
-    if (input.name == "mask") shapes[input.name] = {masks, 1, data.height, data.width};
+  for (const DataTensor &tensor : data.kind->tensors()) {
+    const auto reads = [&](const GraphInput &input) { return input.name == tensor.name; };
+    if (std::none_of(graph.inputs.begin(), graph.inputs.end(), reads)) continue;
+    std::vector<int64_t> &shape = shapes[tensor.name] = {tensor.one_a_batch ? 1 : data.batch};
+    shape.insert(shape.end(), tensor.shape.begin(), tensor.shape.end());
   }
   return shapes;
 }

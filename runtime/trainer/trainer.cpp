@@ -174,18 +174,18 @@ void Trainer::make_steps() {
   const fs::path file = options_.find_graph ? options_.find_graph(network->graph) : fs::path(network->graph);
   const LoadOptions load = load_options(*network, "eval");
   shown_ = std::make_unique<Model>(read_graph(file, parse_options(load)), network_weights(network->name), load);
-  image_order_of(shown_->graph());  // refuses what could not be shown before the work, not after
+  shown_order_of(shown_->graph(),
+                 recipe_.data.kind->tensors());  // refuses what could not be shown before the work, not after
 }
 
 std::string Trainer::summary() const {
   int64_t parameters = 0, arena = 0, packed = 0;
   for (const auto &[name, tensor] : state_.parameters) parameters += tensor.elements();
   for (const auto &step : trained_) arena += step->arena_bytes(), packed += step->packed_bytes();
-  const std::string pictures =
-      source_->files() == 0 ? "computed pictures" : fmt::format("{} pictures", source_->files());
+  const std::string samples = source_->files() == 0 ? "computed samples" : fmt::format("{} samples", source_->files());
   return fmt::format(
       "recipe {}: seed {}, {} parameters, {} of {}x{}, batch {}, {} MB of tensors, {} MB of packed weights",
-      recipe_.name, state_.seed, parameters, pictures, recipe_.data.width, recipe_.data.height, recipe_.data.batch,
+      recipe_.name, state_.seed, parameters, samples, recipe_.data.width, recipe_.data.height, recipe_.data.batch,
       arena >> 20, packed >> 20);
 }
 
@@ -378,11 +378,12 @@ void Trainer::validate() {
 
 void Trainer::sample() {
   shown_->replace_weights(network_weights(recipe_.sample.network));
-  const std::string order = image_order_of(shown_->graph());
+  const std::vector<DataTensor> data = recipe_.data.kind->tensors();
+  const std::string order = shown_order_of(shown_->graph(), data);
   std::vector<TensorMap> samples;
   for (int64_t i = 0; i < recipe_.sample.count; i++)
     samples.push_back(source_->batch("sample", static_cast<uint64_t>(i), order, 1));
-  log_->add_picture(state_.step, sample_grid(*shown_, recipe_.sample.output, samples));
+  log_->add_picture(state_.step, sample_grid(*shown_, recipe_.sample.output, data, samples));
 }
 
 }  // namespace sluice

@@ -23,7 +23,7 @@
 namespace sluice {
 
 struct TrainOptions {
-  std::filesystem::path data;    // not read where the recipe computes its pictures
+  std::filesystem::path data;    // what the recipe's kind of data reads; empty where it computes
   std::filesystem::path out;     // a folder, made if need be
   std::string resume;            // empty: begin; "latest": the newest checkpoint of `out`; else a checkpoint file
   bool changed_recipe = false;   // resume although the recipe is not the one that the checkpoint was made with

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kRow = 1024, kRowsOfBlock = 64;  // a block's results stay in the second cache
 const std::string kParameter = "parameter", kGradient = "gradient", kRate = "learning_rate", kStep = "step",
-                  kNew = "new_";
+                  kNew = "new_", kDecay = "weight_decay";
 
 [[noreturn]] void refuse(const std::string &message) { throw Error(ErrorCode::usage, message); }
 
@@ -149,6 +149,11 @@ class Optimizer::Rule {
 
 Optimizer::Optimizer(const OptimizerOptions &options, const TensorMap &weights)
     : rule_(std::make_unique<const Rule>(options)) {
+  if (!options.decay_vectors) {
+    OptimizerOptions without = options;
+    without.attributes[kDecay] = "0";
+    vector_rule_ = std::make_unique<const Rule>(without);
+  }
   for (const auto &[name, weight] : weights) {
     if (weight.dtype != DType::f32) refuse("optimizer: weight " + mismatch(name, weight.shape, weight));
     for (const std::string &port : rule_->state()) state_[state_name(name, port)] = StoredTensor::of_f32(weight.shape);
@@ -158,6 +163,10 @@ Optimizer::Optimizer(const OptimizerOptions &options, const TensorMap &weights)
 Optimizer::Optimizer(Optimizer &&) noexcept = default;
 Optimizer &Optimizer::operator=(Optimizer &&) noexcept = default;
 Optimizer::~Optimizer() = default;
+
+const Optimizer::Rule &Optimizer::rule_of(const StoredTensor &weight) const {
+  return vector_rule_ != nullptr && weight.shape.size() < 2 ? *vector_rule_ : *rule_;
+}
 
 void Optimizer::step(TensorMap &weights, const TensorMap &gradients, double learning_rate) {
   if (!(learning_rate >= 0) || !std::isfinite(static_cast<float>(learning_rate)))
@@ -180,7 +189,7 @@ void Optimizer::step(TensorMap &weights, const TensorMap &gradients, double lear
     std::map<std::string, float *> tensors{{kParameter, weight.f32()},
                                            {kGradient, const_cast<float *>(gradient->second.f32())}};
     for (const std::string &port : rule_->state()) tensors[port] = state_.at(state_name(name, port)).f32();
-    rule_->update(tensors, weight.elements(), static_cast<float>(learning_rate), steps_ + 1);
+    rule_of(weight).update(tensors, weight.elements(), static_cast<float>(learning_rate), steps_ + 1);
   }
   steps_++;
 }

@@ -14,6 +14,7 @@ namespace sluice {
 struct OptimizerOptions {
   std::string rule = "adam";                      // a layer that makes new_parameter from parameter and gradient
   std::map<std::string, std::string> attributes;  // of that layer, as in a graph line: beta1, momentum, ...
+  bool decay_vectors = true;  // false: weight_decay is 0 for weights of fewer than two dimensions, such as biases
 };
 
 // Updates weights in place by the layer's kernel (docs/layers.md has rules and attributes). State tensors have their
@@ -40,7 +41,9 @@ class Optimizer {
 
  private:
   class Rule;
-  std::unique_ptr<const Rule> rule_;
+  const Rule &rule_of(const StoredTensor &weight) const;
+
+  std::unique_ptr<const Rule> rule_, vector_rule_;  // vector_rule_: nothing where rule_ serves all
   TensorMap state_;
   int64_t steps_ = 0;
 };

@@ -42,7 +42,7 @@ class TrainTest(cli.CliTestCase):
         out = self.path("out")
         result = self.succeed("train", self.files_recipe(), "--data", self.pictures(5), "--out", out, "--json")
         self.assertEqual(len(result.stdout.splitlines()), 4)
-        for line in ("seed 3", "5 pictures of 16x16", "step 20/20", "images/s", "waiting for data", "left"):
+        for line in ("seed 3", "5 samples of 16x16", "step 20/20", "images/s", "waiting for data", "left"):
             self.assertIn(line, result.stderr)
         cli.write_png(self.path("photo.png"), cli.noise(30, 22))
         cli.write_png(self.path("mask.png"), cli.mask_of(30, 22, lambda x, y: 8 < x < 20 and 5 < y < 15))

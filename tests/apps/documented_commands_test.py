@@ -18,12 +18,14 @@ FIXTURES = cli.SOURCE / "tests/fixtures"
 PUBLISHED = {"snap-0.index": "cnum8.ckpt.index", "snap-0.data-00000-of-00001": "cnum8.ckpt.data-00000-of-00001",
              "states_tf_places2.pth": "cnum8.legacy.pth"}
 COMMAND = re.compile(r"^ {4,7}(?:build/bin/)?sluice (.+)$")
+CELL = re.compile(r"\| `build/bin/sluice (train [^`]+)` \|$")  # of the table of recipes
 OUTPUTS = ("-o", "--output")
 
 
 def commands_of(page):
     lines = (cli.SOURCE / page).read_text().splitlines()
-    return [shlex.split(match.group(1), comments=True) for line in lines if (match := COMMAND.match(line))]
+    found = [COMMAND.match(line) or CELL.search(line) for line in lines]
+    return [shlex.split(match.group(1), comments=True) for match in found if match]
 
 
 class DocumentedCommandsTest(cli.CliTestCase):
@@ -69,7 +71,10 @@ class DocumentedCommandsTest(cli.CliTestCase):
         self.path("photos").mkdir()
         for i in range(4):
             cli.write_png(self.path("photos") / f"{i}.png", cli.noise(80, 70, seed=i))
-        self.run_all("docs/training.md", 5)
+        recipes = {path.stem for path in (cli.SOURCE / "models/recipes").glob("*.recipe")}
+        tried = {command[1] for command in commands_of("docs/training.md") if "--dry-run" in command}
+        self.assertEqual(recipes - tried, set(), "recipes without a command in docs/training.md")
+        self.run_all("docs/training.md", 5 + 13)
         self.assertEqual([file.name for file in sorted(self.path("run/checkpoints").glob("step-*"))],
                          ["step-000000000004.safetensors", "step-000000000005.safetensors"])
         self.assertFalse(self.path("run/dry-run").exists())

@@ -20,7 +20,9 @@ TEST(Recipe, SaysWhatItsLinesSay) {
   EXPECT_EQ(recipe.networks[0].parameters.at("width"), "8");
   EXPECT_EQ(recipe.data.width, 24);
   EXPECT_EQ(recipe.data.batch, 4);
-  EXPECT_TRUE(recipe.data.flip);
+  ASSERT_EQ(recipe.data.kind->tensors().size(), 2u);
+  EXPECT_EQ(recipe.data.kind->tensors()[0].shape, (std::vector<int64_t>{3, 24, 24}));
+  EXPECT_EQ(recipe.data.kind->files(), NeedOfFiles::never);
   EXPECT_EQ(recipe.masks.rectangle->size.first, 12);
   EXPECT_EQ(recipe.masks.brush->width.second, 4);
   ASSERT_EQ(recipe.steps.size(), 1u);
@@ -53,12 +55,14 @@ const std::vector<Bad> kBad = {
     {"recipe tiny", "recipe tiny\nrecipe tiny", ":3: 'recipe' twice"},
     {"width=8", "wdth=8", "unknown parameter 'wdth'"},
     {"batch=4", "bacth=4",
-     ":6: unknown key 'bacth'; known: size, batch, mask_per, threads, flip; did you mean 'batch'?"},
+     ":6: unknown key 'bacth'; known: size, batch, threads, mask_per, edges, flip; did you mean 'batch'?"},
     {"batch=4", "batch=0", ":6: batch is a whole number from 1 to 4096, got '0'"},
     {"batch=4", "batch=4.5", "batch is a whole number"},
     {"batch=4", "batch=4 batch=5", "'batch' twice"},
     {"size=size batch", "size=sise batch", "size is a whole number from 8 to 8192, got 'sise'"},
-    {"data procedural", "data pictured", "data is 'data pictures ...' or 'data procedural ...'"},
+    {"data procedural", "data pictured",
+     "a kind of data is pictures, procedural, depth, steerable, video, stereo, clips, got 'pictured'; did you mean "
+     "'pictures'?"},
     {"flip=true", "flip=yes", "flip is true or false, got 'yes'"},
     {"mask brush", "mask brsh", "a mask is 'mask brush ...' or 'mask rectangle ...'"},
     {"strokes=1,2", "strokes=2,1", "strokes begins with 2, above its end 1"},

@@ -198,6 +198,20 @@ TEST(Optimizer, LeavesWhatHasNoGradient) {
   EXPECT_EQ(optimizer.steps(), 1);
 }
 
+// With zero gradients only the decay changes a weight.
+TEST(Optimizer, DecaysVectorsOnlyWhereItShould) {
+  for (const bool vectors : {true, false}) {
+    TensorMap weights = some_weights();
+    const TensorMap start = weights;
+    Optimizer optimizer({"adam", {{"weight_decay", "0.5"}, {"decoupled", "true"}}, vectors}, weights);
+    TensorMap gradients;
+    for (const auto &[name, weight] : weights) gradients[name] = StoredTensor::of_f32(weight.shape);
+    optimizer.step(weights, gradients, kRate);
+    EXPECT_FALSE(weights.at("conv1.weight") == start.at("conv1.weight"));
+    EXPECT_EQ(weights.at("norm.scale") == start.at("norm.scale"), !vectors);
+  }
+}
+
 TEST(Optimizer, IsMoved) {
   TensorMap weights = some_weights(), other = weights;
   Optimizer first({}, weights), second({"sgd", {}}, other);
