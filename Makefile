@@ -18,7 +18,7 @@ CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test trust fuzz demo demo-train systems bench bench-peers bench-training eval train-default compare-gating asan float-stores format lint rules clean distclean help
+.PHONY: build setup test trust trust-training fuzz demo demo-train systems bench bench-peers bench-training eval train-default compare-gating asan float-stores format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target programs
@@ -35,6 +35,10 @@ test: build/build.ninja  ## build everything and run every test (CTEST_ARGS="-R 
 trust: build/build.ninja  ## 30,000 random problems against plain loops; stopped, it goes on there (TRUST_ARGS="--seed 2")
 	@$(call PRESET_BUILD,release) --target trust
 	@build/bin/trust --exact 20000 --real 10000 --jobs $(JOBS) --state tests/trust/trust.state --ledger tests/trust/ledger.md $(TRUST_ARGS)
+
+trust-training: build/build.ninja  ## trainings killed, stopped and out of disk at random moments; stopped, it goes on there
+	@$(call PRESET_BUILD,release) --target sluice
+	@.venv/bin/python tests/trust/training.py $(TRUST_ARGS)
 
 fuzz:  ## random files against every reader, MINUTES=1 of processor time each (TARGETS="png graph" for some, FUZZ_ARGS="--jobs 2")
 	@bash tools/setup.sh fuzz

@@ -15,8 +15,9 @@ namespace {
 
 int code_of(ErrorCode code) { return static_cast<int>(code); }
 
+// No message: it has been said.
 int fail(ErrorCode code, const std::string &message) {
-  print_message(message);
+  if (!message.empty()) print_message(message);
   return code_of(code);
 }
 

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // sluice train: from a recipe and pictures to weights.
 #include <fmt/format.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <thread>
 
 #include "apps/commands.h"
 #include "apps/console.h"
 #include "apps/model_files.h"
 #include "runtime/kernel_call.h"
+#include "runtime/trainer/launched_group.h"
 #include "runtime/trainer/trainer.h"
 #include "weights_io/error.h"
 
@@ -65,7 +69,8 @@ Json report_json(const TrainReport &report) {
            {{"pack", 1e3 * t.pack_s},
             {"forward", 1e3 * t.forward_s},
             {"backward", 1e3 * t.backward_s},
-            {"update", 1e3 * t.update_s}}}};
+            {"update", 1e3 * t.update_s},
+            {"exchange", 1e3 * t.exchange_s}}}};
 }
 
 // On a terminal reports overwrite each other; in a file each has its line.
@@ -113,29 +118,77 @@ TrainOptions options_of(const TrainCommand &command, const fs::path &recipe) {
   return options;
 }
 
-void run_train(const TrainCommand &command) {
-  const fs::path file = find_recipe(command.recipe);
-  const Recipe recipe = read_recipe(file, parse_settings(command.settings));
-  const NeedOfFiles files = recipe.data.kind->files();
-  if (files == NeedOfFiles::always && command.data.empty())
-    throw Error(ErrorCode::usage, fmt::format("recipe {} trains on files: give --data FOLDER", recipe.name));
-  if (files == NeedOfFiles::never && !command.data.empty())
-    throw Error(ErrorCode::usage, fmt::format("recipe {} computes its samples: --data is of no use", recipe.name));
+// By default processes of one machine share its processors; a launcher that binds them has done it already.
+int threads_of(const ProcessGroup &group) {
+  if (group.size() == 1) return 0;
+  cpu_set_t set;
+  const int bound = ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+  const int all = static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(1, bound < all ? bound : all / group.size_of_machine());
+}
+
+void train(const TrainCommand &command, ProcessGroup &group) {
+  fs::path file;
+  Recipe recipe;
+  in_all(group, [&] {
+    file = find_recipe(command.recipe);
+    recipe = read_recipe(file, parse_settings(command.settings));
+    const NeedOfFiles files = recipe.data.kind->files();
+    if (files == NeedOfFiles::always && command.data.empty())
+      throw Error(ErrorCode::usage, fmt::format("recipe {} trains on files: give --data FOLDER", recipe.name));
+    if (files == NeedOfFiles::never && !command.data.empty())
+      throw Error(ErrorCode::usage, fmt::format("recipe {} computes its samples: --data is of no use", recipe.name));
+  });
   catch_terminations();
-  set_threads(command.threads);
-  const TrainOptions options = options_of(command, file);
+  set_threads(command.threads > 0 ? command.threads : threads_of(group));
+  TrainOptions options = options_of(command, file);
+  options.group = &group;
   Console console(command);
   TrainEvents events;
-  events.message = [&](const std::string &text) { console.message(text); };
+  events.message = [&](const std::string &text) {
+    console.message(group.rank() == 0 ? text : fmt::format("process {}: {}", group.rank(), text));
+  };
   events.report = [&](const TrainReport &report) { console.report(report); };
+  const auto say = [&](const std::string &text) {
+    if (group.rank() == 0) console.message(text);
+  };
   if (command.dry_run) {
     try_training(recipe, options, events, interrupt_flag());
-    return console.message("dry run: two steps, a checkpoint and its reading back are well");
+    return say("dry run: two steps, a checkpoint and its reading back are well");
   }
   Trainer trainer(recipe, options, events);
-  console.message(trainer.summary());
+  say(trainer.summary());
   trainer.run(interrupt_flag());
-  console.message(fmt::format("done: {} steps; weights and log in {}", trainer.state().step, command.out));
+  say(fmt::format("done: {} steps; weights and log in {}", trainer.state().step, command.out));
+}
+
+// Of several processes one says what is wrong in all, while none of them has ended: launchers end the rest of a job
+// when one fails. Where it went wrong in one alone the others wait for it in the middle of a step, and it ends them.
+[[noreturn]] void fail_in_group(ProcessGroup &group, ErrorCode code, const std::string &message, bool shared) {
+  if (!shared) {
+    print_message(fmt::format("process {} of {}: {}", group.rank(), group.size(), message));
+    group.end_all(static_cast<int>(code));
+  }
+  if (group.rank() == 0) print_message(message);
+  throw Error(code, "");
+}
+
+void train_in_group(const TrainCommand &command, ProcessGroup &group) {
+  try {
+    train(command, group);
+  } catch (const SharedError &error) {
+    fail_in_group(group, error.code(), error.what(), true);
+  } catch (const Error &error) {
+    fail_in_group(group, error.code(), error.what(), false);
+  } catch (const std::exception &error) {
+    fail_in_group(group, ErrorCode::input_failed, error.what(), false);
+  }
+}
+
+void run_train(const TrainCommand &command) {
+  const std::unique_ptr<ProcessGroup> group = launched_group();
+  if (group == nullptr || group->size() == 1) return train(command, alone());
+  train_in_group(command, *group);
 }
 
 }  // namespace

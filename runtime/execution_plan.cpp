@@ -35,7 +35,7 @@ ExecutionPlan::ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &l
   for (const Node &node : graph.nodes) {
     step++;
     if (is_structural(node.op)) {
-      add_structural(graph, node, step);
+      add_structural(graph, node, step, options);
     } else {
       add_layer(layers[next_layer++], step);
     }
@@ -81,7 +81,7 @@ void ExecutionPlan::add_layer(const LayerNode &layer, int step) {
   steps_.push_back(planned);
 }
 
-void ExecutionPlan::add_structural(const Graph &graph, const Node &node, int step) {
+void ExecutionPlan::add_structural(const Graph &graph, const Node &node, int step, const PlanOptions &options) {
   if (node.op == "concat") return add_concat(graph, node, step);
   const int input = tensor(node.inputs[0]);
   Extents extents = tensors_[static_cast<size_t>(input)].extents;
@@ -89,6 +89,8 @@ void ExecutionPlan::add_structural(const Graph &graph, const Node &node, int ste
   const ChannelRange range = is_slice ? slice_range(node, extents, graph.model) : ChannelRange();
   if (is_slice) {
     extents[0] = range.count;
+  } else if (node.op == "all_gather") {
+    extents.back() *= options.processes;
   } else {
     const Extents like = node.inputs.size() > 1 ? extents_of({node.inputs[1]})[0] : Extents();
     extents = reshaped_extents(node, extents, like, graph.model);

@@ -31,6 +31,7 @@ struct PlannedStep {
 struct PlanOptions {
   std::vector<std::string> keep;  // tensors that must survive to the end, besides the graph's outputs
   bool keep_all = false;          // training: backward reads everything
+  int processes = 1;              // that an all_gather joins
 };
 
 class ExecutionPlan {
@@ -54,7 +55,7 @@ class ExecutionPlan {
  private:
   int add_tensor(const std::string &name, const Extents &extents, int step);
   void add_layer(const LayerNode &layer, int step);
-  void add_structural(const Graph &graph, const Node &node, int step);
+  void add_structural(const Graph &graph, const Node &node, int step, const PlanOptions &options);
   void add_concat(const Graph &graph, const Node &node, int step);
   std::vector<Extents> extents_of(const std::vector<std::string> &names) const;
   void settle_lifetimes(const Graph &graph, const PlanOptions &options);

@@ -81,7 +81,7 @@ bool GraphComposites::holds(const GraphDefinition &op, const Node &node) const {
   return std::all_of(op.when.begin(), op.when.end(), [&](const auto &condition) {
     const auto &[attribute, values] = condition;
     const bool asks_purpose = attribute == "purpose";
-    if (asks_purpose && !node.renamed.empty()) return false;  // a definition can't know those names
+    if (asks_purpose && !node.renamed.empty() && !op.takes_rename) return false;
     const std::optional<std::string> value = asks_purpose ? purpose_ : value_of(attribute, op, node);
     return value && std::find(values.begin(), values.end(), *value) != values.end();
   });
@@ -107,11 +107,13 @@ GraphComposites::Op GraphComposites::find(const Node &node) const {
 }
 
 GraphScope bind_composite(const GraphDefinition &op, const Node &node, const GraphPosition &position) {
-  if (!node.renamed.empty())
+  if (!node.renamed.empty() && !op.takes_rename)
     position.fail(fmt::format("{} is made of other ops: rename says nothing to them", op.name));
   GraphScope scope{GraphScope::Kind::op,
                    {{"node", node.name}, {"weights", node.weights}, {"norm_weights", node.norm_weights}},
                    nullptr};
+  std::string &rename = scope.values["rename"];
+  for (const auto &[port, name] : node.renamed) rename += fmt::format("{}{}:{}", rename.empty() ? "" : ",", port, name);
   bind_ports(op, node, scope.values, position);
   GraphSettings others;
   for (const auto &[key, value] : node.attributes) others[key] = value.text();

@@ -69,7 +69,7 @@ void GraphDefinitionReader::begin(const std::vector<std::string> &tokens) {
     take_arguments(tokens, 2, definition);
   }
   scope_ = {is_op ? GraphScope::Kind::op : GraphScope::Kind::block, {}, is_op ? nullptr : parameters_};
-  if (is_op) scope_.values = {{"node", ""}, {"weights", ""}, {"norm_weights", ""}, {"attributes", ""}};
+  if (is_op) scope_.values = {{"node", ""}, {"weights", ""}, {"norm_weights", ""}, {"attributes", ""}, {"rename", ""}};
   for (const GraphPort &port : definition.inputs) add_name("port", port.name);
   for (const std::string &port : definition.outputs) add_name("port", port);
   for (const GraphArgument &argument : definition.arguments) add_name(is_op ? "attribute" : "argument", argument.name);
@@ -149,6 +149,7 @@ void GraphDefinitionReader::add(const std::vector<std::string> &tokens) {
       const auto [at, fresh] = scope_.values.emplace(read_loop(token, position_).variable, "");
       if (fresh) variables.push_back(at->first);
     }
+    if (is_op && token == "rename={rename}") open_->takes_rename = true;
     if (!is_op || token.find("{attributes}") == std::string::npos) continue;
     if (token != "{attributes}") position_.fail("{attributes} stands by itself, got " + in_quotes(token));
     open_->takes_attributes = true;

@@ -41,6 +41,7 @@ struct GraphDefinition {
   std::vector<GraphPort> inputs;                         // optional ones last
   std::vector<std::string> outputs;
   bool takes_attributes = false;  // the body says {attributes}
+  bool takes_rename = false;      // ... rename={rename}: the node's names of parameters are those of a node in it
 };
 
 // The definitions of one text.

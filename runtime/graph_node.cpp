@@ -127,7 +127,8 @@ Node read_node(const std::vector<std::string> &tokens, const GraphSettings *para
     check_prefix(key, said.mapped(), position);
     *prefix = said.mapped();
   }
-  if (const auto said = given.extract("rename"); !said.empty()) read_renamed(said.mapped(), node, position);
+  if (const auto said = given.extract("rename"); !said.empty() && !said.mapped().empty())
+    read_renamed(said.mapped(), node, position);
   for (const auto &[key, text] : given) {
     for (const std::string &item : split_at(text, ',')) {
       if (item.empty()) position.fail(fmt::format("a value of '{}' is missing", key));
@@ -140,6 +141,7 @@ Node read_node(const std::vector<std::string> &tokens, const GraphSettings *para
 void check_structural(Node &node, const GraphPosition &position) {
   if (node.op == "slice") return check_slice(node, position);
   if (node.op == "reshape") return check_reshape(node, position);
+  if (node.op == "all_gather") return check_keys_of(node, {}, 1, position);
   if (node.op != "concat") return;
   if (node.outputs.size() != 1 || !node.attributes.empty() || node.weights != node.name + "." ||
       !node.norm_weights.empty() || !node.renamed.empty()) {

@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "runtime/arena.h"
 #include "runtime/graph_file.h"
 #include "runtime/input_shapes.h"
 #include "runtime/layer_call.h"
+#include "runtime/process_group.h"
 #include "runtime/structural.h"
 #include "runtime/tensor_layout.h"
 #include "weights_io/error.h"
@@ -47,6 +49,15 @@ bool changes(const LayerNode &layer, const TensorMap &state) {
                      [&](const SchemaPort *port) { return state.contains(layer.weight_name(*port)); });
 }
 
+// SLUICE_ALGORITHM=direct is for the whole process: no Winograd anywhere.
+std::string algorithm_of(const LoadOptions &options) {
+  const char *forced = std::getenv("SLUICE_ALGORITHM");
+  const std::string algorithm = forced == nullptr || *forced == 0 ? options.algorithm : forced;
+  if (algorithm != "direct" && algorithm != "fastest")
+    throw Error(ErrorCode::usage, fmt::format("SLUICE_ALGORITHM must be direct or fastest, not '{}'", algorithm));
+  return algorithm;
+}
+
 }  // namespace
 
 ParseOptions parse_options(const LoadOptions &options) {
@@ -75,9 +86,10 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
     : graph_(std::move(graph)), weights_(std::move(weights)) {
   prepare_kernels();
   const KernelTable &table = table_of(options);
+  const std::string algorithm = algorithm_of(options);
   for (Node &node : graph_.nodes) {
     if (!is_structural(node.op) && has_algorithm(node.op, table))
-      node.attributes.emplace("algorithm", AttributeValue{{options.algorithm}});
+      node.attributes.emplace("algorithm", AttributeValue{{algorithm}});
     if (!is_structural(node.op)) layers_.emplace_back(graph_, node, table, options.device);
   }
   for (auto &[name, weight] : weights_) {
@@ -213,6 +225,9 @@ void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &o
       execute_layer(step, plan, arena, options, state, used);
     } else if (step.node->op == "reshape") {
       copy_reshaped(plan.view(step.inputs[0], arena), plan.view(step.outputs[0], arena));
+    } else if (step.node->op == "all_gather") {
+      gather_view(options.group == nullptr ? alone() : *options.group, plan.view(step.inputs[0], arena),
+                  plan.view(step.outputs[0], arena));
     } else if (step.node->op == "concat") {
       int64_t channel = 0;
       for (const int input : step.inputs) {

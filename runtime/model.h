@@ -17,6 +17,8 @@
 
 namespace sluice {
 
+class ProcessGroup;
+
 struct RunOptions {
   std::vector<std::string> keep;  // inner tensors to return as well
   std::function<void(int done, int total, const std::string &node)>
@@ -24,6 +26,7 @@ struct RunOptions {
   const std::atomic<bool> *cancel = nullptr;  // set it to stop: Error interrupted
   // Training mode: what the run made of the state (running statistics, vectors of the spectral norm), by weight name.
   TensorMap *state = nullptr;
+  ProcessGroup *group = nullptr;  // what all_gather joins, the processes of PlanOptions::processes; null: one
 };
 
 struct LoadOptions {

@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <span>
+
 #include "runtime/expression.h"
+#include "runtime/tensor_layout.h"
 #include "weights_io/error.h"
 
 namespace sluice {
@@ -65,7 +68,9 @@ int64_t number(const Node &node, const std::string &key, int64_t fallback) {
 
 }  // namespace
 
-bool is_structural(const std::string &op) { return op == "concat" || op == "slice" || op == "reshape"; }
+bool is_structural(const std::string &op) {
+  return op == "concat" || op == "slice" || op == "reshape" || op == "all_gather";
+}
 
 ChannelRange slice_range(const Node &node, const Extents &extents, const std::string &model) {
   const ChannelRange range{number(node, "first", 0), number(node, "channels", 0)};
@@ -110,6 +115,28 @@ Extents reshaped_extents(const Node &node, const Extents &extents, const Extents
                        fmt::join(given, ", ")));
   }
   return memory_order(shape);
+}
+
+void gather_view(ProcessGroup &group, const BufferView &mine, const BufferView &all) {
+  const BufferView dense(nullptr, mine.extents);
+  std::vector<float> own(static_cast<size_t>(dense.elements())), joined(own.size() * static_cast<size_t>(group.size()));
+  copy_view(mine, BufferView(own.data(), mine.extents));
+  group.gather(std::as_bytes(std::span(own)), std::as_writable_bytes(std::span(joined)));
+  copy_view(BufferView(joined.data(), all.extents), all);
+}
+
+void add_gathered(ProcessGroup &group, const BufferView &all, const BufferView &mine) {
+  const auto parts = static_cast<size_t>(group.size());
+  std::vector<float> own(static_cast<size_t>(BufferView(nullptr, all.extents).elements())), theirs(own.size());
+  copy_view(all, BufferView(own.data(), all.extents));
+  const size_t block = own.size() / parts;
+  group.wait(group.begin_exchange(own.data(), theirs.data(), block));
+  for (size_t i = 0; i < block; i++) {
+    double sum = 0;
+    for (size_t part = 0; part < parts; part++) sum += static_cast<double>(theirs[part * block + i]);
+    own[i] = static_cast<float>(sum);
+  }
+  add_reshaped(BufferView(own.data(), mine.extents), mine);
 }
 
 void copy_reshaped(const BufferView &from, const BufferView &to) {

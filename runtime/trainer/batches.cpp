@@ -35,8 +35,8 @@ TensorMap BatchSource::batch(const std::string &purpose, uint64_t number, const 
   return batch(purpose, number, order, batch_);
 }
 
-TensorMap BatchSource::batch(const std::string &purpose, uint64_t number, const std::string &order,
-                             int64_t samples) const {
+TensorMap BatchSource::batch(const std::string &purpose, uint64_t number, const std::string &order, int64_t samples,
+                             uint64_t parts) const {
   TensorMap tensors;
   SampleValues shared;
   for (const DataTensor &kind : tensors_) {
@@ -45,7 +45,7 @@ TensorMap BatchSource::batch(const std::string &purpose, uint64_t number, const 
     StoredTensor &tensor = tensors[kind.name] = StoredTensor::of_f32(shape);
     if (kind.one_a_batch) shared[kind.name] = tensor.f32();
   }
-  if (!shared.empty()) source_->shared(purpose, number, shared);
+  if (!shared.empty()) source_->shared(purpose, number / parts, shared);
   const auto count = static_cast<uint64_t>(samples);
   for (uint64_t i = 0; i < count; i++) {
     SampleValues values;

@@ -24,8 +24,10 @@ class BatchSource {
   // The tensors of the recipe's data, [batch ...], or [1 ...] where one serves all. Colours are RGB or, with order
   // "bgr", BGR. `purpose` tells apart streams of batches: "train", "validation", "sample".
   TensorMap batch(const std::string &purpose, uint64_t number, const std::string &order) const;
-  // The same with another number of samples.
-  TensorMap batch(const std::string &purpose, uint64_t number, const std::string &order, int64_t samples) const;
+  // The same with another number of samples; and a batch of `parts` such, of which this is number % parts: where one
+  // mask serves a batch it serves all of them.
+  TensorMap batch(const std::string &purpose, uint64_t number, const std::string &order, int64_t samples,
+                  uint64_t parts = 1) const;
 
   size_t files() const { return source_->files(); }  // 0: samples are computed
 

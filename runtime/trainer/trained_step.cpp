@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "runtime/trainer/draws.h"
 #include "weights_io/error.h"
@@ -52,8 +53,10 @@ std::map<std::string, std::vector<int64_t>> shapes_of(const Graph &graph, const 
 
 }  // namespace
 
-TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const StepGraph &graph, TrainingState &state)
+TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const StepGraph &graph, TrainingState &state,
+                         ProcessGroup &group)
     : step_(step),
+      group_(group),
       objectives_(graph.objectives),
       image_order_(graph.image_order),
       random_(graph.random),
@@ -80,10 +83,18 @@ TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const Ste
   options.wanted = [this](const std::string &name) {
     return std::binary_search(trained_.begin(), trained_.end(), name);
   };
+  options.group = &group_;
   pass_ = std::make_unique<TrainingPass>(*model_, shapes, std::move(options));
   penalties_ = std::make_unique<PenaltyGradients>(graph.penalties, *pass_);
+  if (group_.size() > 1 && !graph.pools.empty()) {
+    throw Error(ErrorCode::usage,
+                fmt::format("{}:{}: step '{}' has a pool of pictures, which one process alone can keep", recipe.file,
+                            step.line, step.name));
+  }
   pools_ = std::make_unique<PicturePools>(graph.pools, step.name, *pass_);
   seeds_ = penalties_->seeds();
+  if (group_.size() > 1)
+    exchange_ = std::make_unique<GradientExchange>(group_, pass_->weight_gradients(), pass_->finishing_order());
   for (const Objective &objective : objectives_) {
     if (objective.is_penalty) continue;
     if (pass_->value(objective.tensor).elements() != 1) {
@@ -111,7 +122,7 @@ void TrainedStep::load(TrainingState &state, TensorMap &parameters, StepTimes &t
 StoredTensor TrainedStep::drawn(const RandomInput &random, uint64_t seed, int64_t number) const {
   StoredTensor numbers = StoredTensor::of_f32({batch_, random.width});
   for (int64_t n = 0; n < batch_; n++) {
-    const int64_t sample = number * batch_ + n;
+    const int64_t sample = (number * group_.size() + group_.rank()) * batch_ + n;
     Draws draws(seed, step_.name + " " + random.name, static_cast<uint64_t>(sample));
     for (int64_t i = 0; i < random.width; i++)
       numbers.f32()[n * random.width + i] = static_cast<float>(random.normal ? draws.normal() : draws.uniform());
@@ -139,14 +150,49 @@ void TrainedStep::forward(const TensorMap &batch, uint64_t seed, int64_t number,
     result.losses[objective.tensor] = value;
     result.total += objective.weight * value;
   }
+  if (!std::isfinite(result.total)) {
+    const std::string first = pass_->first_non_finite_value();
+    result.not_finite = fmt::format("tensor '{}'", first.empty() ? "the sum of the losses" : first);
+  }
+  if (group_.size() > 1) share_losses(result);
+}
+
+// Means over the processes; what is not finite in one of them is so in all.
+void TrainedStep::share_losses(StepResult &result) {
+  const Timer timer(result.times.exchange_s);
+  const auto count = static_cast<size_t>(group_.size()), values = result.losses.size() + 1;
+  std::vector<double> mine, all(count * values);
+  for (const auto &[name, value] : result.losses) mine.push_back(value);
+  mine.push_back(result.total);
+  group_.gather(std::as_bytes(std::span(mine)), std::as_writable_bytes(std::span(all)));
+  const auto mean = [&](size_t at) {
+    double sum = 0;
+    for (size_t process = 0; process < count; process++) sum += all[process * values + at];
+    return sum / static_cast<double>(count);
+  };
+  size_t at = 0;
+  for (auto &[name, value] : result.losses) value = mean(at++);
+  result.total = mean(at);
   if (std::isfinite(result.total)) return;
-  const std::string first = pass_->first_non_finite_value();
-  result.not_finite = fmt::format("tensor '{}'", first.empty() ? "the sum of the losses" : first);
+  const std::vector<std::string> found = gather_texts(group_, result.not_finite);
+  for (size_t process = 0; process < count; process++) {
+    if (found[process].empty()) continue;
+    result.not_finite = fmt::format("{} in process {}", found[process], process);
+    return;
+  }
+  result.not_finite = "the sum of the losses of all processes";
 }
 
 bool TrainedStep::backward(StepResult &result) {
   const Timer timer(result.times.backward_s);
-  pass_->backward(seeds_);
+  if (exchange_) {
+    pass_->backward(seeds_, {},
+                    [this](const std::string &name, const StoredTensor &gradient) { exchange_->add(name, gradient); });
+    const Timer waiting(result.times.exchange_s);
+    exchange_->finish(pass_->weight_gradients());
+  } else {
+    pass_->backward(seeds_);
+  }
   const double most = step_.clip_norm > 0 ? step_.clip_norm : std::numeric_limits<double>::max();
   result.gradient_norm = clip_gradients(pass_->weight_gradients(), most);
   if (std::isfinite(result.gradient_norm)) return true;

@@ -10,6 +10,7 @@
 #include "runtime/trainer/recipe.h"
 #include "runtime/trainer/step_graph.h"
 #include "runtime/trainer/training_state.h"
+#include "runtime/training/gradient_exchange.h"
 #include "runtime/training/learning_rate.h"
 #include "runtime/training/optimizer.h"
 #include "runtime/training/training_pass.h"
@@ -18,6 +19,7 @@ namespace sluice {
 
 struct StepTimes {
   double pack_s = 0, forward_s = 0, backward_s = 0, update_s = 0;
+  double exchange_s = 0;  // waiting for other processes, within forward and backward
 };
 
 struct StepResult {
@@ -31,15 +33,17 @@ struct StepResult {
 
 class TrainedStep {
  public:
-  // Takes its optimiser's state from `state`, or puts the zeros it begins with there.
-  TrainedStep(const Recipe &recipe, const RecipeStep &step, const StepGraph &graph, TrainingState &state);
+  // Takes its optimiser's state from `state`, or puts the zeros it begins with there. The processes of `group`, which
+  // outlives it, do each step together, on a batch of their own each: losses and gradients are means over them.
+  TrainedStep(const Recipe &recipe, const RecipeStep &step, const StepGraph &graph, TrainingState &state,
+              ProcessGroup &group = alone());
 
   const std::string &name() const { return step_.name; }
   int64_t updates() const { return step_.updates; }  // in a round
   const std::vector<Objective> &objectives() const { return objectives_; }
   const std::string &image_order() const { return image_order_; }
   const std::vector<std::string> &trained() const { return trained_; }  // weights, sorted
-  int64_t arena_bytes() const { return pass_->arena_bytes(); }
+  int64_t arena_bytes() const { return pass_->arena_bytes() + (exchange_ ? exchange_->bytes() : 0); }
   int64_t packed_bytes() const { return model_->packed_bytes(); }
 
   // Update `update` of the step's in round state.step. Changes state.parameters, state.state and state.pools. Error
@@ -53,10 +57,12 @@ class TrainedStep {
   void load(TrainingState &state, TensorMap &parameters, StepTimes &times);
   void forward(const TensorMap &batch, uint64_t seed, int64_t number, bool pooled, StepResult &result);
   StoredTensor drawn(const RandomInput &random, uint64_t seed, int64_t number) const;
+  void share_losses(StepResult &result);
   bool backward(StepResult &result);
   void update(TrainingState &state, StepResult &result);
 
   const RecipeStep &step_;
+  ProcessGroup &group_;
   std::vector<Objective> objectives_;
   std::string image_order_;
   std::vector<RandomInput> random_;
@@ -67,6 +73,7 @@ class TrainedStep {
   std::unique_ptr<TrainingPass> pass_;
   std::unique_ptr<PenaltyGradients> penalties_;
   std::unique_ptr<PicturePools> pools_;
+  std::unique_ptr<GradientExchange> exchange_;  // where there are several processes
   std::unique_ptr<Optimizer> optimizer_;
   LearningRate learning_rate_;
   TensorMap seeds_;  // gradients of the objectives

@@ -31,6 +31,9 @@ struct TrainOptions {
   std::optional<uint64_t> seed;
   // The graph file of a network. Default: the name is a file.
   std::function<std::filesystem::path(const std::string &graph)> find_graph;
+  // The processes that train together, null: this one alone. Each has batches of the recipe's size, parts of one large
+  // batch; process 0 reads and writes checkpoints, weights and logs. Outlives the training.
+  ProcessGroup *group = nullptr;
 };
 
 // Numbers of the rounds since the last report.
@@ -52,13 +55,14 @@ struct TrainEvents {
 
 class Trainer {
  public:
-  // Reads graphs and data, and the checkpoint where it resumes. Errors name file and line.
+  // Reads graphs and data, and the checkpoint where it resumes. Errors name file and line; in a group of processes they
+  // are SharedError, and those that are not (of one process, in the middle of a step) leave the others waiting.
   Trainer(Recipe recipe, TrainOptions options, TrainEvents events = {});
   ~Trainer();
 
-  // Until the last step, or until `stop` is set: then it saves a checkpoint and throws Error interrupted. Writes
-  // <out>/<network>.safetensors of every network that is trained, with each checkpoint: averaged weights where the
-  // recipe has an average.
+  // Until the last step, or until `stop` is set in any process: then it saves a checkpoint and throws Error
+  // interrupted. Writes <out>/<network>.safetensors of every network that is trained, with each checkpoint: averaged
+  // weights where the recipe has an average.
   void run(const std::atomic<bool> &stop);
 
   const TrainingState &state() const { return state_; }
@@ -68,14 +72,22 @@ class Trainer {
  private:
   struct Sums;  // of the rounds since the last report
 
+  bool leads() const { return group_.rank() == 0; }
+  void open();
   void begin();
   void resume();
+  void share_state();
+  void check_alike();
   void check_fit(const TrainingState &found, const std::string &file) const;
   void make_steps();
+  void start_loader();
+  void start_log();
+  TensorMap next_batch();
   bool round(Sums &sums);
   bool update(TrainedStep &step, int64_t number, Sums &sums);
   const TrainedStep &step_of(uint64_t place) const;
   uint64_t updates_of_round() const;
+  void stop_if_asked(const std::atomic<bool> &stop, bool saved);
   void report(Sums &sums);
   void save();
   Archive weights_archive(const std::string &network);
@@ -89,9 +101,11 @@ class Trainer {
   Recipe recipe_;
   TrainOptions options_;
   TrainEvents events_;
+  ProcessGroup &group_;
+  std::string identity_;  // the recipe's text, with its parameters' values
   int64_t steps_ = 0;
   TrainingState state_;
-  CheckpointFolder checkpoints_;
+  std::optional<CheckpointFolder> checkpoints_;    // of process 0
   std::map<std::string, Graph> networks_, forms_;  // as they are written, and in the forms that training runs
   std::vector<std::unique_ptr<TrainedStep>> trained_;
   std::unique_ptr<BatchSource> source_;

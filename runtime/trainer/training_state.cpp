@@ -37,6 +37,8 @@ class ArchiveReader {
     return found->second;
   }
 
+  bool has(const std::string &key) const { return archive_.metadata.contains(key); }
+
   template <typename Number>
   Number number(const std::string &key) const {
     const std::string &value = text(key);
@@ -84,6 +86,7 @@ Archive state_archive(const TrainingState &state, const std::string &recipe_text
                       {"step", std::to_string(state.step)},
                       {"skips", std::to_string(state.skips)},
                       {"seed", std::to_string(state.seed)},
+                      {"batch", std::to_string(state.batch)},
                       {"best_loss", fmt::format("{}", state.best_loss)},
                       {"recipe", recipe_text},
                       {"recipe_sha256", hash_of(recipe_text)}};
@@ -107,6 +110,7 @@ TrainingState state_of_archive(Archive archive, const std::string &file, std::st
   state.step = reader.number<int64_t>("step");
   state.skips = reader.number<int64_t>("skips");
   state.seed = reader.number<uint64_t>("seed");
+  state.batch = reader.has("batch") ? reader.number<int64_t>("batch") : 0;
   state.best_loss = reader.number<double>("best_loss");
   recipe_text = reader.text("recipe");
   if (reader.text("recipe_sha256") != hash_of(recipe_text)) reader.fail("the recipe in it is damaged");

@@ -20,6 +20,7 @@ struct TrainingState {
   int64_t step = 0;   // rounds done; a round is every step of the recipe once
   int64_t skips = 0;  // rounds in a row that were left out
   uint64_t seed = 0;
+  int64_t batch = 0;  // pictures an update, of all processes; 0: not known (an older checkpoint)
   double best_loss = std::numeric_limits<double>::infinity();
   TensorMap parameters, state, average;              // "<network>.<weight>"; average may be empty
   std::map<std::string, OptimizerState> optimizers;  // by the recipe's step

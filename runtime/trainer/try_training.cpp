@@ -11,8 +11,9 @@ constexpr int64_t kSteps = 2;
 
 class TemporaryFolder {
  public:
-  explicit TemporaryFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  TemporaryFolder(std::filesystem::path path, bool own) : path_(std::move(path)), own_(own) {}
   ~TemporaryFolder() {
+    if (!own_) return;
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
   }
@@ -21,6 +22,7 @@ class TemporaryFolder {
 
  private:
   std::filesystem::path path_;
+  bool own_;
 };
 
 }  // namespace
@@ -32,7 +34,7 @@ void try_training(Recipe recipe, TrainOptions options, const TrainEvents &events
   options.out /= "dry-run";
   options.resume.clear();
   options.steps = kSteps;
-  const TemporaryFolder folder(options.out);
+  const TemporaryFolder folder(options.out, options.group == nullptr || options.group->rank() == 0);
   Archive written;
   {
     Trainer trainer(recipe, options, events);
@@ -43,9 +45,11 @@ void try_training(Recipe recipe, TrainOptions options, const TrainEvents &events
   options.resume = "latest";
   const Trainer again(recipe, options, events);
   const Archive read = state_archive(again.state(), recipe.text);
-  if (read.tensors != written.tensors || read.metadata != written.metadata || again.state().step != kSteps)
+  in_all(options.group == nullptr ? alone() : *options.group, [&] {
+    if (read.tensors == written.tensors && read.metadata == written.metadata && again.state().step == kSteps) return;
     throw Error(ErrorCode::input_failed,
                 fmt::format("{}: the checkpoint read back is not what was written", options.out.string()));
+  });
 }
 
 }  // namespace sluice

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/input_shapes.h"
 #include "runtime/layer_call.h"
@@ -22,6 +23,7 @@ PlanOptions plan_options(const PassOptions &options, bool keep_all) {
   plan.keep_all = keep_all;
   plan.keep = options.seeded;
   for (const auto &[of, at] : options.tensor_gradients) plan.keep.insert(plan.keep.end(), {of, at});
+  plan.processes = options.group == nullptr ? 1 : options.group->size();
   return plan;
 }
 
@@ -64,6 +66,7 @@ TrainingPass::TrainingPass(const Model &model, const std::map<std::string, std::
   whole_ = reach(options_.seeded, to, true);
   for (const auto &[of, at] : options_.tensor_gradients) probes_.push_back(reach({of}, {at}, false));
   make_weight_gradients();
+  find_finished();
   make_data_gradients();
 }
 
@@ -122,6 +125,29 @@ void TrainingPass::make_weight_gradients() {
   }
 }
 
+// The walk goes from the last step to the first: the first that has a weight is the last to add to its gradient.
+void TrainingPass::find_finished() {
+  const auto &steps = values_plan_.steps();
+  finished_.assign(steps.size(), {});
+  std::map<std::string, bool> known;
+  for (size_t s = 0; s < steps.size(); s++) {
+    const LayerNode *layer = steps[s].layer;
+    if (whole_.needed[s] == 0 || layer == nullptr || !layer->schema().has_gradient()) continue;
+    for (const SchemaPort *port : layer->parameters()) {
+      for (const std::string &name : weight_parts(layer->weight_name(*port))) {
+        if (weight_gradients_.contains(name) && !std::exchange(known[name], true)) finished_[s].push_back(name);
+      }
+    }
+  }
+}
+
+std::vector<std::string> TrainingPass::finishing_order() const {
+  std::vector<std::string> order;
+  for (auto step = finished_.rbegin(); step != finished_.rend(); ++step)
+    order.insert(order.end(), step->begin(), step->end());
+  return order;
+}
+
 bool TrainingPass::wants_any_part(const std::string &name) const {
   const std::vector<std::string> parts = weight_parts(name);
   return std::any_of(parts.begin(), parts.end(), [&](const std::string &part) { return wants_weight(part); });
@@ -150,7 +176,9 @@ void TrainingPass::forward(const TensorMap &inputs, const RunOptions &options) {
   model_.fill_inputs(values_plan_, inputs, values_.get());
   state_.clear();
   used_state_.clear();
-  model_.execute(values_plan_, values_.get(), options, state_, &used_state_);
+  RunOptions together = options;
+  together.group = options_.group;
+  model_.execute(values_plan_, values_.get(), together, state_, &used_state_);
 }
 
 std::string TrainingPass::tensor_of(const std::string &name) const {
@@ -234,19 +262,24 @@ void TrainingPass::walk(size_t index) {
   if (step.layer != nullptr && !step.layer->schema().has_gradient()) return;
   if (step.layer != nullptr) return differentiate(index);
   if (step.node->op == "concat") return split(step);
+  if (step.node->op == "all_gather") {
+    return add_gathered(options_.group == nullptr ? alone() : *options_.group, touched_adjoint(step.outputs[0]),
+                        touched_adjoint(step.inputs[0]));
+  }
   if (step.node->op == "reshape") add_reshaped(touched_adjoint(step.outputs[0]), touched_adjoint(step.inputs[0]));
   // The adjoint of a slice lies inside that of its whole.
 }
 
-void TrainingPass::walk_back(const Reach &reach, const RunOptions &options) {
+void TrainingPass::walk_back(const Reach &reach, const RunOptions &options, const Stepped &stepped) {
   reach_ = &reach;
   for (size_t s = values_plan_.steps().size(); s-- > 0;) {
     if (options.cancel != nullptr && options.cancel->load()) throw Error(ErrorCode::interrupted, "cancelled");
     walk(s);
+    if (stepped) stepped(s);
   }
 }
 
-void TrainingPass::backward(const TensorMap &output_gradients, const RunOptions &options) {
+void TrainingPass::backward(const TensorMap &output_gradients, const RunOptions &options, const Finished &finished) {
   touched_.assign(adjoints_plan_.tensors().size(), 0);
   for (auto &[name, written] : written_) written = false;
   for (const auto &[name, gradient] : output_gradients) {
@@ -263,7 +296,13 @@ void TrainingPass::backward(const TensorMap &output_gradients, const RunOptions 
     fill_input(GraphInput{}, gradient, copy);
     add_view(copy, touched_adjoint(tensor));
   }
-  walk_back(whole_, options);
+  walk_back(whole_, options, [&](size_t step) {
+    for (const std::string &name : finished_[step]) {
+      StoredTensor &gradient = weight_gradients_.at(name);
+      if (!std::exchange(written_.at(name), true)) std::fill_n(gradient.f32(), gradient.elements(), 0.0f);
+      if (finished) finished(name, gradient);
+    }
+  });
   for (const auto &[name, written] : written_) {
     StoredTensor &gradient = weight_gradients_.at(name);
     if (!written) std::fill_n(gradient.f32(), gradient.elements(), 0.0f);

@@ -21,6 +21,7 @@ struct PassOptions {
     std::string of, at;
   };
   std::vector<TensorGradient> tensor_gradients;
+  ProcessGroup *group = nullptr;  // that does the pass together; null: this process alone
 };
 
 // Values of all tensors are kept for backward; their gradients share memory as soon as they are used up, so that they
@@ -40,8 +41,13 @@ class TrainingPass {
   // What the last forward() made of the state, by weight name.
   const TensorMap &state() const { return state_; }
 
+  using Finished = std::function<void(const std::string &weight, const StoredTensor &gradient)>;
   // Gradients of sum(tensor * gradient) over the given tensors, all of them in PassOptions::seeded. After forward().
-  void backward(const TensorMap &output_gradients, const RunOptions &options = {});
+  // `finished` is told of each of finishing_order() as soon as its gradient is final.
+  void backward(const TensorMap &output_gradients, const RunOptions &options = {}, const Finished &finished = {});
+  // Weights that something leads to, in the order in which backward() ends their gradients. The same for any pass of
+  // such a graph.
+  std::vector<std::string> finishing_order() const;
   // Of the last backward(): every wanted weight, zeros where nothing leads to it. May be changed in place.
   TensorMap &weight_gradients() { return weight_gradients_; }
   // The gradient of an input, in the network's units.
@@ -72,7 +78,9 @@ class TrainingPass {
   void differentiate(size_t index);
   void split(const PlannedStep &step);
   void walk(size_t index);
-  void walk_back(const Reach &reach, const RunOptions &options);
+  using Stepped = std::function<void(size_t step)>;
+  void walk_back(const Reach &reach, const RunOptions &options, const Stepped &stepped = {});
+  void find_finished();
   void touch(int tensor);
   BufferView adjoint(int tensor) { return adjoints_plan_.view(tensor, adjoints_.get()); }
   BufferView touched_adjoint(int tensor);
@@ -87,10 +95,11 @@ class TrainingPass {
   PassOptions options_;
   ExecutionPlan values_plan_, adjoints_plan_;
   Arena values_, adjoints_;
-  Reach whole_;                   // of backward()
-  std::vector<Reach> probes_;     // of tensor_gradient()
-  const Reach *reach_ = nullptr;  // of the walk
-  std::vector<char> touched_;     // by tensor, of roots: its adjoint holds values of this walk
+  Reach whole_;                                     // of backward()
+  std::vector<Reach> probes_;                       // of tensor_gradient()
+  const Reach *reach_ = nullptr;                    // of the walk
+  std::vector<char> touched_;                       // by tensor, of roots: its adjoint holds values of this walk
+  std::vector<std::vector<std::string>> finished_;  // by step: weights whose gradients are final behind it
   std::vector<std::vector<float>> scratch_;
   size_t scratch_used_ = 0;
   std::map<size_t, std::unique_ptr<DataGradient>> data_gradients_;  // by step

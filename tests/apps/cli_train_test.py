@@ -7,6 +7,7 @@ that test. Needs SLUICE_BINARY and SLUICE_SOURCE_DIR in the environment.
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -121,6 +122,51 @@ class TrainTest(cli.CliTestCase):
             self.assertIn("--resume latest goes on", errors)
             self.succeed("train", recipe, "--out", out, "--resume", "latest", "--steps", steps, "--threads", "2")
             self.assertEqual(last_checkpoint(out).read_bytes(), expected)
+
+    def test_a_full_disk_stops_it_and_it_goes_on_when_there_is_room(self):
+        recipe, steps = self.every_step(), 40
+        expected, _ = self.through(recipe, steps)
+        largest = last_checkpoint(self.path("through")).stat().st_size
+
+        def limit_files():  # a write beyond it fails as on a full disk, with another number
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest - 100, largest - 100))
+
+        out = self.path("limited")
+        self.succeed("train", recipe, "--out", out, "--steps", "3", "--threads", "1")
+        kept = {file: file.read_bytes() for file in (out / "checkpoints").glob("step-*")}
+        result = subprocess.run([cli.BINARY, "train", recipe, "--out", out, "--resume", "latest", "--steps", str(steps)],
+                                capture_output=True, text=True, preexec_fn=limit_files)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("File too large", result.stderr)
+        self.assertEqual({file: file.read_bytes() for file in (out / "checkpoints").glob("step-*")}, kept)
+        self.assertEqual(list((out / "checkpoints").glob(".sluice-*")), [])
+        self.succeed("train", recipe, "--out", out, "--resume", "latest", "--steps", steps, "--threads", "1")
+        self.assertEqual(last_checkpoint(out).read_bytes(), expected)
+
+    def test_a_small_disk_that_fills_up(self):
+        recipe, steps = self.every_step(), 40
+        expected, _ = self.through(recipe, steps)
+        size = last_checkpoint(self.path("through")).stat().st_size
+        disk = self.path("disk")
+        disk.mkdir()
+        # A disk of its own for what runs inside, with room for some checkpoints beside something that fills it.
+        script = f'''mount -t tmpfs -o size={16 * size} none "{disk}" || exit 77
+train() {{ "{cli.BINARY}" train "{recipe}" --out "{disk}/out" --resume latest --threads 1 --steps "$1"; }}
+train 5 || exit 1
+head -c {16 * size} /dev/zero > "{disk}/filling"
+train {steps}; echo "full: $?"
+rm "{disk}/filling"
+train {steps} || exit 1
+cp "$(ls "{disk}"/out/checkpoints/step-* | tail -1)" "{self.path('last')}"'''
+        shell = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+        result = subprocess.run([*shell, "bash", "-c", script], capture_output=True, text=True)
+        if result.returncode in (77, 1) and not result.stdout:
+            self.skipTest("no file system can be mounted here")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("full: 1", result.stdout)
+        self.assertIn("No space left on device", result.stderr)
+        self.assertEqual(self.path("last").read_bytes(), expected)
 
     def test_killed_at_random_it_ends_with_the_same_bytes(self):
         recipe, steps = self.every_step(), 60 + KILLS // 2

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The recipes that ship, on computed samples at a small size: the loss falls, on samples never trained on where that is to be
-// had within seconds.
+// The recipes that ship, on computed samples at a small size: the loss falls, on samples never trained on where that is
+// to be had within seconds.
 #include <gtest/gtest.h>
 
 #include "runtime/trainer/batches.h"

@@ -125,6 +125,18 @@ TEST(GraphComposites, WhenForTraining) {
   EXPECT_EQ(made("pair y from x rename=weight:own", "training").op, "pair");
 }
 
+// A definition that says rename={rename} hands on the node's names of parameters, where it has some.
+TEST(GraphComposites, RenamedParametersAreHandedOn) {
+  const std::string text =
+      "op pair when kind=simple from a to b kind=simple\nf {node} from {a} to {b} weights={weights} "
+      "rename={rename}\nend\n";
+  using Names = std::map<std::string, std::string>;
+  EXPECT_EQ(nodes(text, "pair y from x weights=p. rename=bias:b,weight:own"), (Lines{"f y from x weights=p."}));
+  EXPECT_EQ(graph(text, "pair y from x rename=bias:b,weight:own").nodes.at(0).renamed,
+            (Names{{"bias", "b"}, {"weight", "own"}}));
+  EXPECT_TRUE(graph(text, "pair y from x").nodes.at(0).renamed.empty());
+}
+
 TEST(GraphComposites, InBlocksAndLoopsAndEachOther) {
   EXPECT_EQ(
       nodes("block half from to\nf {to} from {from} weights={to}_\nend\n"

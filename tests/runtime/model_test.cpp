@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "runtime/graph_file.h"
 #include "runtime/training/gradients.h"
 #include "tests/support/message_of.h"
@@ -71,6 +73,25 @@ TEST(Model, OneMaskServesABatch) {
   const Model batch = model("input a [n 1 1 1]\ninput m [n 1 1 1]\nelementwise p from a,m operation=mul\noutput p\n");
   const TensorMap made = batch.run({{"a", tensor({3, 1, 1, 1}, {1, 2, 3})}, {"m", tensor({1, 1, 1, 1}, {10})}});
   EXPECT_EQ(values_of(made.at("p")), (std::vector<float>{10, 20, 30}));
+}
+
+TEST(Model, TheEnvironmentForcesDirectSums) {
+  const std::string lines = "input a [n 8 h w]\nconv2d c from a kernel=3 channels=8 padding=same\noutput c\n";
+  const TensorMap weights = {{"c.weight", StoredTensor::of_f32({8, 8, 3, 3})}, {"c.bias", StoredTensor::of_f32({8})}};
+  const auto algorithm = [&] { return model(lines, weights).graph().nodes.at(0).attributes.at("algorithm").text(); };
+  EXPECT_EQ(algorithm(), "fastest");
+  ::setenv("SLUICE_ALGORITHM", "direct", 1);
+  EXPECT_EQ(algorithm(), "direct");
+  ::setenv("SLUICE_ALGORITHM", "sums", 1);
+  EXPECT_NE(message_of([&] { algorithm(); }).find("direct or fastest, not 'sums'"), std::string::npos);
+  ::unsetenv("SLUICE_ALGORITHM");
+}
+
+// One process alone: what all have is what it has.
+TEST(Model, AllGatherOfOneProcessIsACopy) {
+  const Model copied = model("input a [n 2 h w]\nslice b from a first=1 channels=1\nall_gather g from b\noutput g\n");
+  const TensorMap made = copied.run({{"a", tensor({1, 2, 1, 2}, {1, 2, 3, 4})}});
+  EXPECT_EQ(values_of(made.at("g")), (std::vector<float>{3, 4}));
 }
 
 TEST(Model, KeepReturnsInnerTensors) {

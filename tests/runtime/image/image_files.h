@@ -69,22 +69,22 @@ inline void save(const std::filesystem::path &path, ByteView bytes) {
 
 // True when `call` throws Error with this code and a message of one line that contains `part`.
 template <typename Call>
-testing::AssertionResult refused(Call &&call, ErrorCode code, const std::string &part) {
+::testing::AssertionResult refused(Call &&call, ErrorCode code, const std::string &part) {
   try {
     call();
   } catch (const Error &error) {
     const std::string message = error.what();
     if (error.code() == code && message.find(part) != std::string::npos && message.find('\n') == std::string::npos) {
-      return testing::AssertionSuccess();
+      return ::testing::AssertionSuccess();
     }
-    return testing::AssertionFailure() << "code " << static_cast<int>(error.code()) << ": " << message
-                                       << " (expected code " << static_cast<int>(code) << " and '" << part << "')";
+    return ::testing::AssertionFailure() << "code " << static_cast<int>(error.code()) << ": " << message
+                                         << " (expected code " << static_cast<int>(code) << " and '" << part << "')";
   }
-  return testing::AssertionFailure() << "not refused, expected '" << part << "'";
+  return ::testing::AssertionFailure() << "not refused, expected '" << part << "'";
 }
 
 // 'p' is the name given to decoders here, to see that messages begin with it.
-inline testing::AssertionResult bad_bytes(ByteView bytes, const std::string &part, const PictureLimits &limits = {}) {
+inline ::testing::AssertionResult bad_bytes(ByteView bytes, const std::string &part, const PictureLimits &limits = {}) {
   return refused([&] { decode_picture(bytes, "p", limits); }, ErrorCode::bad_file, part);
 }
 

@@ -1,73 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoints when the system refuses: every call of the save path fails once in every way, and what was there before
-// is there still. The linker puts the wrappers below in front of the C library's functions.
+// is there still.
 #include "runtime/trainer/checkpoint_folder.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
-#include <cstdarg>
 
+#include "tests/runtime/trainer/system_calls.h"
 #include "tests/runtime/trainer/trainer_support.h"
 #include "tests/support/message_of.h"
-
-namespace {
-
-// Fails call number `at` of one function (and all later ones of it, if `on`), or only counts.
-struct Fault {
-  std::string function;
-  int at = -1, number = 0, seen = 0;
-  bool on = false, short_write = false;
-
-  bool hits(const char *called) {
-    if (function != called) return false;
-    const int now = seen++;
-    return now == at || (on && now > at && at >= 0);
-  }
-};
-Fault fault;
-
-bool fails(const char *called) {
-  if (!fault.hits(called) || fault.short_write) return false;
-  errno = fault.number;
-  return true;
-}
-
-}  // namespace
-
-extern "C" {
-int __real_open(const char *path, int flags, ...);
-ssize_t __real_pwrite(int file, const void *bytes, size_t count, off_t offset);
-int __real_fsync(int file);
-int __real_rename(const char *from, const char *to);
-int __real_close(int file);
-ssize_t __real_write(int file, const void *bytes, size_t count);
-
-int __wrap_open(const char *path, int flags, ...) {
-  va_list list;
-  va_start(list, flags);
-  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(list, mode_t) : 0;
-  va_end(list);
-  return fails("open") ? -1 : __real_open(path, flags, mode);
-}
-ssize_t __wrap_pwrite(int file, const void *bytes, size_t count, off_t offset) {
-  if (fault.short_write && fault.hits("pwrite")) return __real_pwrite(file, bytes, (count + 1) / 2, offset);
-  return fails("pwrite") ? -1 : __real_pwrite(file, bytes, count, offset);
-}
-ssize_t __wrap_write(int file, const void *bytes, size_t count) {
-  return fails("write") ? -1 : __real_write(file, bytes, count);
-}
-int __wrap_fsync(int file) { return fails("fsync") ? -1 : __real_fsync(file); }
-int __wrap_rename(const char *from, const char *to) { return fails("rename") ? -1 : __real_rename(from, to); }
-int __wrap_close(int file) {
-  const bool failed = fails("close");
-  const int number = errno, result = __real_close(file);
-  if (failed) errno = number;
-  return failed ? -1 : result;
-}
-}
 
 namespace sluice::testing {
 namespace {

@@ -84,6 +84,20 @@ TEST(Trainer, ThreadsDoNotChangeABit) {
   expect_same(states[0], states[2]);
 }
 
+TEST(Trainer, TwoHundredStepsHaveTheSameBitsWithOneThreadAndTwo) {
+  Recipe recipe = recipe_fixture("tiny.recipe");
+  recipe.run_steps = 200;
+  recipe.checkpoint_every = recipe.validate_every = recipe.sample.every = 100;
+  std::vector<Archive> states;
+  for (const int threads : {1, 2}) {
+    const TemporaryFolder folder;
+    set_threads(threads);
+    states.push_back(state_after(recipe, train_options(folder.path())));
+  }
+  set_threads(0);
+  expect_same(states[0], states[1]);
+}
+
 TEST(Trainer, AnotherSeedIsAnotherTraining) {
   const TemporaryFolder one, two;
   const Recipe recipe = recipe_fixture("tiny.recipe");
@@ -139,6 +153,41 @@ TEST(Trainer, SkipsAStepWithANumberThatIsNotFiniteAndNamesIt) {
   EXPECT_EQ(state.metadata.at("optimizer.generator"), "18");
   ASSERT_GE(messages.size(), 2u);
   EXPECT_EQ(messages[0], "step 5 (generator): tensor 'image' is not finite; no update");
+}
+
+// Every file that the training writes, as soon as it is there.
+void expect_finite_files(const std::filesystem::path &folder) {
+  for (const auto &entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    EXPECT_EQ(first_non_finite(read_safetensors(entry.path()).tensors), "") << entry.path();
+  }
+}
+
+// Not a number, infinite, and finite but too large for what is computed with it: of pictures and masks, at random.
+TEST(Trainer, FiftyBadNumbersNeverReachTheDisk) {
+  const TemporaryFolder folder;
+  Recipe recipe = recipe_fixture("tiny.recipe");
+  recipe.run_steps = 150;
+  recipe.most_skips = 50;
+  recipe.checkpoint_every = 1;
+  recipe.validate_every = recipe.sample.every = 50;
+  const float bad[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                       -std::numeric_limits<float>::infinity(), 3e38f, -3e38f};
+  Draws draws(1, "bad numbers", 0);
+  int injected = 0, skipped = 0, saves = 0;
+  TrainEvents events;
+  events.batch = [&](int64_t step, TensorMap &batch) {
+    if (step % 3 != 1) return;
+    StoredTensor &tensor = batch.at(draws.uniform() < 0.7 ? "image" : "mask");
+    tensor.f32()[draws.integer(0, tensor.elements() - 1)] = bad[injected++ % std::size(bad)];
+  };
+  events.message = [&](const std::string &text) { skipped += text.find("no update") != std::string::npos ? 1 : 0; };
+  events.saved = [&](const std::filesystem::path &) { saves++, expect_finite_files(folder.path()); };
+  const Archive state = state_after(recipe, train_options(folder.path()), events);
+  EXPECT_EQ(injected, 50);
+  EXPECT_EQ(saves, 150);
+  EXPECT_GE(skipped, 30);  // those that are finite need not spoil a step
+  EXPECT_EQ(first_non_finite(state.tensors), "");
 }
 
 TEST(Trainer, StopsWhenTooManyStepsInARowAreSkipped) {

@@ -170,7 +170,8 @@ TEST(TrainingState, OfAnArchiveIsCheckedKeyByKey) {
     Archive without = archive, strange = archive;
     without.metadata.erase(key);
     strange.metadata[key] = "?";
-    EXPECT_NE(message_of([&] { state_of_archive(without, "file", text); }), "no error") << key;
+    // Older checkpoints do not say the number of pictures an update.
+    EXPECT_EQ(message_of([&] { state_of_archive(without, "file", text); }) == "no error", key == "batch") << key;
     EXPECT_NE(message_of([&] { state_of_archive(strange, "file", text); }), "no error") << key;
   }
   Archive more = archive;

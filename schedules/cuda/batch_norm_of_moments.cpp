@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// GPU schedule of generators/batch_norm_of_moments.cpp.
+#include "schedules/cuda/schedule.h"
+
+SLUICE_SCHEDULE(cuda, batch_norm_of_moments, forward) { sluice::launch_every_stage(plan); }
