@@ -61,7 +61,7 @@ struct Conv2d : sluice::winograd::Transformed {
   Stages pack(Context &in) const {
     Stages stages;
     const Var lane("lane"), half("half"), i("i"), kx("kx"), ky("ky"), panel("panel"), o("o"), row("row");
-    stages.add("packed_weight")(lane, half, i, kx, ky, panel) = packed_weight(in, lane, half, i, kx, ky, panel);
+    stages.add("packed_weight")(lane, half, i, kx, ky, panel) = packed_weight(in, stages, lane, half, i, kx, ky, panel);
     stages.add("packed_bias")(o, row) = select(row == 0, in["norm_scale"](o), in["offset"](o));
     return stages;
   }
@@ -132,8 +132,8 @@ struct Conv2d : sluice::winograd::Transformed {
  private:
   bool is_narrow() const { return transform.value() == "narrow"; }
 
-  Expr packed_weight(const Context &in, const Expr &lane, const Expr &half, const Expr &i, const Expr &kx,
-                     const Expr &ky, const Expr &panel) const {
+  Expr packed_weight(const Context &in, Stages &stages, const Var &lane, const Var &half, const Var &i, const Var &kx,
+                     const Var &ky, const Var &panel) const {
     const Operand &weight = in["normed_weight"];
     if (is_narrow()) {
       return sluice::narrow::packed_weight(lane, i, in["weight"].extent.at("i"),
@@ -142,7 +142,7 @@ struct Conv2d : sluice::winograd::Transformed {
     const Expr channels = in["weight"].extent.at("o"), last = channels - 1;
     const Expr channel = panel_start(panel, channels, 2 * in.lanes) + half * in.lanes + lane;
     const auto tap = [&](const Expr &x, const Expr &y) { return weight(x, y, i, min(channel, last)); };
-    return select(channel <= last, packed_tap(kx, ky, tap), in.constant(0));
+    return select(channel <= last, packed_tap(stages, {lane, half, i, panel}, kx, ky, tap), in.constant(0));
   }
 
   Stages define_winograd(const Context &in) const {

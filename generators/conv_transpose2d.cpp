@@ -97,7 +97,7 @@ struct ConvTranspose2d : sluice::winograd::Transformed {
       return in["weight"](is_winograd() ? last_tap - x : x, is_winograd() ? last_tap - y : y, min(channel, last), i);
     };
     stages.add("packed_weight")(lane, half, i, kx, ky, panel) =
-        select(channel <= last, packed_tap(kx, ky, tap), in.constant(0));
+        select(channel <= last, packed_tap(stages, {lane, half, i, panel}, kx, ky, tap), in.constant(0));
     stages.add("packed_bias")(o, row) = select(row == 0, in["norm_scale"](o), in["offset"](o));
     return stages;
   }

@@ -67,7 +67,8 @@ struct GatedConv2d : sluice::winograd::Transformed {
       return select(half + lane / width == 0, in["normed_feature_weight"](across, down, i, min(channel, last)),
                     in["normed_gate_weight"](across, down, i, min(channel, last)));
     };
-    stages.add("packed_weight")(lane, half, i, kx, ky, panel) = select(inside, packed_tap(kx, ky, tap), in.constant(0));
+    stages.add("packed_weight")(lane, half, i, kx, ky, panel) =
+        select(inside, packed_tap(stages, {lane, half, i, panel}, kx, ky, tap), in.constant(0));
     stages.add("packed_bias")(o, row) = select(row == 0, in["feature_bias"](o), row == 1, in["gate_bias"](o), row == 2,
                                                in["norm_scale"](o), in["norm_shift"](o));
     return stages;

@@ -166,7 +166,7 @@ struct GatedConv3d : sluice::winograd::Transformed {
                     in["gate_weight"](x, y, kt, i, min(channel, last)));
     };
     stages.add("packed_weight")(lane, half, i, kx, ky, kt, panel) =
-        select(channel <= last, packed_tap(kx, ky, tap), in.constant(0));
+        select(channel <= last, packed_tap(stages, {lane, half, i, kt, panel}, kx, ky, tap), in.constant(0));
     sluice::pack_vectors(stages, in, "packed_bias", {"feature_bias", "gate_bias"});
     return stages;
   }

@@ -20,6 +20,7 @@
 
 #include "layer.h"
 #include "range_checks.h"
+#include "schedules/cpu/pack.h"
 
 namespace sluice {
 
@@ -227,10 +228,11 @@ class PackGenerator : public LayerGenerator<Layer, PackGenerator<Layer>> {
     this->layer.derive(this->context_, derived);
     for (const auto &entry : derived.all()) Halide::Func(entry.second).compute_root();
     plan.stages = this->layer.pack(this->context_);
+    std::map<std::string, Halide::Func> between = plan.stages.all();
+    for (const Port &port : this->layer.packed()) between.erase(port.name);
     for (const Port &port : this->layer.packed()) {
       Halide::Func packed = plan.stages[port.name];
-      if (dimensions(port) > 2) packed.parallel(packed.args().back());
-      if (port.axes[0].extent == "lanes") packed.vectorize(packed.args()[0], this->context_.lanes);
+      schedule_packed(packed, port, this->layer.extents(this->context_, port.name), between, this->context_.lanes);
       *this->outputs_[port.name] = packed;
       this->bound_output(port.name);
     }

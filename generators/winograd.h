@@ -97,10 +97,23 @@ struct Transformed : LayerDefaults {
   Halide::Expr panel_start(const Halide::Expr &panel, const Halide::Expr &channels, int width) const {
     return is_winograd() ? first_channel(panel, channels, width) : panel * width;
   }
-  // tap(kx, ky): of the window, or transformed at the point.
+  // tap(kx, ky): of the window, or transformed at the point. at: what else a tap depends on, innermost first. The
+  // points' common terms are stage "taps".
   template <typename Tap>
-  Halide::Expr packed_tap(const Halide::Expr &kx, const Halide::Expr &ky, Tap tap) const {
-    return is_winograd() ? transformed_weight(winograd(), kx, ky, tap) : tap(kx, ky);
+  Halide::Expr packed_tap(Stages &stages, const std::vector<Halide::Var> &at, const Halide::Expr &kx,
+                          const Halide::Expr &ky, Tap tap) const {
+    if (!is_winograd()) return tap(kx, ky);
+    const Halide::Var tap_x("tap_x"), tap_y("tap_y");
+    const auto with = [&at](const Halide::Expr &x, const Halide::Expr &y) {
+      std::vector<Halide::Expr> all(at.begin(), at.end());
+      all.insert(all.end(), {x, y});
+      return all;
+    };
+    std::vector<Halide::Var> args = at;
+    args.insert(args.end(), {tap_x, tap_y});
+    Halide::Func &taps = stages.add("taps");
+    taps(args) = tap(tap_x, tap_y);
+    return transformed_weight(winograd(), kx, ky, [&](int x, int y) { return taps(with(x, y)); });
   }
 };
 
