@@ -55,6 +55,7 @@ def parse():
     parser.add_argument("--runs", type=int, default=50, help="of a turn, at most")
     parser.add_argument("--wait", type=float, default=20, help="seconds to wait for an idle processor before a turn")
     parser.add_argument("--state", type=pathlib.Path, help="keep what is measured in this file, and measure only what isn't there")
+    parser.add_argument("--kept", action="store_true", help="measure no more rows: report what the state has")
     parser.add_argument("--output", type=pathlib.Path, help="the .md file; default: a new one in bench/results")
     return parser.parse_args()
 
@@ -89,10 +90,10 @@ def compare_row(row, peers, options, report):
         kept = report.state.find(row.name, peer)
         if kept:
             report.add(row, peer, kept, None)
-        else:
+        elif not options.kept:
             missing.append(peer)
     reasons = {peer: peer_engines.why_not(peer, row, options.isa) for peer in missing}
-    if len(missing) < len(peers) and all(reasons.values()):
+    if all(reasons.values()) and (options.kept or len(missing) < len(peers)):
         for peer in missing:
             report.add(row, peer, None, reasons[peer])
         return True
