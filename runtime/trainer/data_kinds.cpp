@@ -6,6 +6,7 @@
 #include "runtime/trainer/data_kind.h"
 #include "runtime/trainer/depth_data.h"
 #include "runtime/trainer/picture_data.h"
+#include "runtime/trainer/sketch_data.h"
 #include "runtime/trainer/steerable_data.h"
 #include "runtime/trainer/stereo_data.h"
 #include "runtime/trainer/video_data.h"
@@ -19,10 +20,15 @@ struct NamedKind {
 };
 
 constexpr std::array kKinds = {
-    NamedKind{"pictures", read_picture_files}, NamedKind{"procedural", read_computed_pictures},
-    NamedKind{"depth", read_depth_data},       NamedKind{"steerable", read_steerable_data},
-    NamedKind{"video", read_video_data},       NamedKind{"stereo", read_stereo_data},
+    NamedKind{"pictures", read_picture_files},
+    NamedKind{"procedural", read_computed_pictures},
+    NamedKind{"depth", read_depth_data},
+    NamedKind{"steerable", read_steerable_data},
+    NamedKind{"video", read_video_data},
+    NamedKind{"stereo", read_stereo_data},
     NamedKind{"clips", read_clip_data},
+    NamedKind{"sketches", read_sketch_data},
+    NamedKind{"sketched_pictures", read_sketched_pictures},
 };
 
 }  // namespace

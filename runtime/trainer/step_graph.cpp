@@ -191,6 +191,7 @@ class StepComposer {
     const bool bound = tokens.size() > 3 && tokens[2] == "from";
     RecipeValues values(tokens, bound ? 4 : 2, recipe_.parameters, position_);
     const std::string name = values.text("as", network);
+    if (values.boolean("still", false)) result_.still.push_back(network);
     values.finish();
     if (!is_graph_name(name)) position_.fail("bad name " + in_quotes(name));
     if (!names_.insert(name).second)

@@ -34,6 +34,7 @@ struct StepGraph {
   std::vector<RandomInput> random;
   std::vector<PicturePool> pools;
   std::vector<std::string> networks;  // that are called
+  std::vector<std::string> still;     // of them, those whose state the step leaves as it is
   std::string image_order;            // "bgr" or "rgb": of the pictures that its input wants
 };
 
@@ -41,6 +42,7 @@ struct StepGraph {
 //   call NETWORK [from a,b] [as=NAME]    the network's nodes, its inputs in their order bound to these tensors (by
 //                                        default to those of their own names). Its tensors, nodes and outputs are then
 //                                        NAME.x (NETWORK.x); its weights NETWORK.x, however often it is called
+//        ... [still=true]                what the step makes of this network's state is dropped behind it
 //   minimise TENSOR [weight=1]
 //   random NAME normal|uniform [width=1] a tensor [n width]
 //   pool NAME from TENSOR [size=50]      the tensor through a pool of earlier ones

@@ -59,6 +59,7 @@ TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const Ste
       group_(group),
       objectives_(graph.objectives),
       image_order_(graph.image_order),
+      still_(graph.still),
       random_(graph.random),
       trained_(names_of(state.parameters, step.trains)),
       batch_(recipe.data.batch),
@@ -214,7 +215,9 @@ void TrainedStep::update(TrainingState &state, StepResult &result) {
                             "checkpoints from before are as they were",
                             state.step + 1, step_.name, bad, result.learning_rate));
   }
-  for (const auto &[name, tensor] : pass_->state()) state.state.at(name) = tensor;
+  for (const auto &[name, tensor] : pass_->state()) {
+    if (!belongs_to(name, still_)) state.state.at(name) = tensor;
+  }
   pools_->commit(state.pools);
 }
 

@@ -65,6 +65,7 @@ class TrainedStep {
   ProcessGroup &group_;
   std::vector<Objective> objectives_;
   std::string image_order_;
+  std::vector<std::string> still_;  // networks
   std::vector<RandomInput> random_;
   std::vector<std::string> inputs_;             // data that the graph reads
   std::vector<std::string> weights_, trained_;  // names, all that the graph has; those that it trains

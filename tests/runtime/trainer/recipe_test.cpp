@@ -61,8 +61,8 @@ const std::vector<Bad> kBad = {
     {"batch=4", "batch=4 batch=5", "'batch' twice"},
     {"size=size batch", "size=sise batch", "size is a whole number from 8 to 8192, got 'sise'"},
     {"data procedural", "data pictured",
-     "a kind of data is pictures, procedural, depth, steerable, video, stereo, clips, got 'pictured'; did you mean "
-     "'pictures'?"},
+     "a kind of data is pictures, procedural, depth, steerable, video, stereo, clips, sketches, "
+     "sketched_pictures, got 'pictured'; did you mean 'pictures'?"},
     {"flip=true", "flip=yes", "flip is true or false, got 'yes'"},
     {"mask brush", "mask brsh", "a mask is 'mask brush ...' or 'mask rectangle ...'"},
     {"strokes=1,2", "strokes=2,1", "strokes begins with 2, above its end 1"},
