@@ -74,7 +74,7 @@ class DocumentedCommandsTest(cli.CliTestCase):
         recipes = {path.stem for path in (cli.SOURCE / "models/recipes").glob("*.recipe")}
         tried = {command[1] for command in commands_of("docs/training.md") if "--dry-run" in command}
         self.assertEqual(recipes - tried, set(), "recipes without a command in docs/training.md")
-        self.run_all("docs/training.md", 5 + 13)
+        self.run_all("docs/training.md", 5 + 15)
         self.assertEqual([file.name for file in sorted(self.path("run/checkpoints").glob("step-*"))],
                          ["step-000000000004.safetensors", "step-000000000005.safetensors"])
         self.assertFalse(self.path("run/dry-run").exists())

@@ -189,7 +189,7 @@ class Check {
   static bool couples(const Problem &problem, const Outputs &outputs, int64_t batch) {
     for (const char *mode : {"batch_train", "train"}) {
       for (const SchemaAttribute &attribute : problem.schema().attributes) {
-        if (problem.attributes().word(attribute.name, "") == mode) return true;
+        if (problem.attributes().word(attribute.name, attribute.fallback) == mode) return true;
       }
     }
     return std::any_of(outputs.begin(), outputs.end(), [&](const auto &one) { return one.second.shape[0] != batch; });
