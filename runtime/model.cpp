@@ -52,7 +52,7 @@ bool changes(const LayerNode &layer, const TensorMap &state) {
 // SLUICE_ALGORITHM=direct is for the whole process: no Winograd anywhere.
 std::string algorithm_of(const LoadOptions &options) {
   const char *forced = std::getenv("SLUICE_ALGORITHM");
-  const std::string algorithm = forced == nullptr || *forced == 0 ? options.algorithm : forced;
+  std::string algorithm = forced == nullptr || *forced == 0 ? options.algorithm : forced;
   if (algorithm != "direct" && algorithm != "fastest")
     throw Error(ErrorCode::usage, fmt::format("SLUICE_ALGORITHM must be direct or fastest, not '{}'", algorithm));
   return algorithm;

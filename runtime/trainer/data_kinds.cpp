@@ -42,6 +42,7 @@ std::shared_ptr<const DataKind> read_data_kind(const std::string &name, const Da
 
 std::vector<std::string> data_kind_names() {
   std::vector<std::string> names;
+  names.reserve(std::size(kKinds));
   for (const NamedKind &kind : kKinds) names.emplace_back(kind.name);
   return names;
 }

@@ -23,7 +23,7 @@ std::vector<double> sums(const std::vector<double> &plane, int width, int height
       const int place = along_x ? x : y, last = (along_x ? width : height) - 1;
       for (int t = std::max(-kReach, -place); t <= std::min(kReach, last - place); t++) {
         const int u = along_x ? x + t : x, v = along_x ? y : y + t;
-        sum += taps[static_cast<size_t>(t + kReach)] *
+        sum += taps[static_cast<size_t>(int64_t{t} + kReach)] *
                plane[static_cast<size_t>(v) * static_cast<size_t>(width) + static_cast<size_t>(u)];
       }
       result[static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x)] = sum;
@@ -83,7 +83,7 @@ class SteerableKind : public DataKind {
 void filter_steerable(const float *image, int width, int height, double theta, float *filtered) {
   Taps smooth{}, slope{};
   for (int t = -kReach; t <= kReach; t++) {
-    const auto at = static_cast<size_t>(t + kReach);
+    const auto at = static_cast<size_t>(int64_t{t} + kReach);
     smooth[at] = std::exp(-t * t / 2.0);
     slope[at] = -t * smooth[at];
   }

@@ -55,7 +55,7 @@ const TrainedStep &Trainer::step_of(uint64_t place) const {
 uint64_t Trainer::updates_of_round() const {
   uint64_t updates = 0;
   for (const auto &step : trained_) updates += static_cast<uint64_t>(step->updates());
-  return updates;
+  return std::max<uint64_t>(updates, 1);  // recipes have a step
 }
 
 bool Trainer::update(TrainedStep &step, int64_t number, Sums &sums) {
