@@ -8,10 +8,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 python=${EVAL_PYTHON:-.venv-eval/bin/python}
-if [[ -z ${EVAL_PYTHON:-} ]] && ! cmp -s bench/evaluate.txt .venv-eval/done; then
-  python3 -m venv .venv-eval
-  echo '*' >.venv-eval/.gitignore
-  "$python" -m pip install --quiet -r bench/evaluate.txt
-  cp bench/evaluate.txt .venv-eval/done
-fi
+source bench/python_of.sh
+if [[ -z ${EVAL_PYTHON:-} ]]; then python_of .venv-eval bench/evaluate.txt --quiet; fi
 exec "$python" "$@"

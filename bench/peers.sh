@@ -10,12 +10,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 python=${PEER_PYTHON:-.venv-bench/bin/python}
-if [[ -z ${PEER_PYTHON:-} ]] && ! cmp -s bench/peers.txt .venv-bench/done; then
-  python3 -m venv .venv-bench
-  echo '*' >.venv-bench/.gitignore
-  # shellcheck disable=SC2086
-  "$python" -m pip install ${PEER_PIP_ARGS:-} -r bench/peers.txt
-  cp bench/peers.txt .venv-bench/done
-fi
+source bench/python_of.sh
+# shellcheck disable=SC2086
+if [[ -z ${PEER_PYTHON:-} ]]; then python_of .venv-bench bench/peers.txt ${PEER_PIP_ARGS:-}; fi
 if [[ ${1:-} == --training ]]; then exec "$python" bench/training_peers.py "${@:2}"; fi
 exec "$python" bench/peers.py "$@"

@@ -2,6 +2,7 @@
 // A pointwise nonlinearity on its own.
 #include "activation_functions.h"
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -27,8 +28,7 @@ struct Activation : sluice::LayerDefaults {
   }
   std::map<std::string, std::string> variants() const { return {{"activation", activation.value()}}; }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
-    const auto &e = in["input"].extent;
-    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
+    return sluice::tensor_extents(in["input"]);
   }
   Stages define(Context &in) const {
     Stages stages;

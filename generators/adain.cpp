@@ -24,7 +24,9 @@ struct Adain : sluice::LayerDefaults {
   std::vector<sluice::Attribute> attributes() const {
     return {{"eps", sluice::Attribute::Kind::real, "1e-5", {}, {}, {}}};
   }
-  std::vector<Expr> extents(const Context &in, const std::string &) const { return sluice::input_extents(in); }
+  std::vector<Expr> extents(const Context &in, const std::string &) const {
+    return sluice::tensor_extents(in["input"]);
+  }
 
   Stages define(Context &in) const {
     Stages stages;

@@ -21,9 +21,7 @@ struct BatchMoments : sluice::LayerDefaults {
   Stages define(Context &in) const {
     Stages stages;
     const Var c("c"), n("n");
-    const RDom r(0, in["input"].extent.at("n"));
-    const Moments batch = sluice::union_of(sluice::plane_moments(stages, in), "batch", stages, in, {c}, {c, r},
-                                           sluice::extent_of(in, "n"));
+    const Moments batch = sluice::batch_moments(stages, in);
     stages.add("output")(c, n) = select(n == 0, batch.mean(stages, {c}), batch.variance(stages, {c}));
     return stages;
   }

@@ -2,6 +2,7 @@
 // Compositing by a mask: where a network's picture enters a hole (JiahuiYu/generative_inpainting: inpaint_model.py,
 // x1 * mask + known * (1 - mask)).
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -16,10 +17,7 @@ struct Blend : sluice::LayerDefaults {
   std::vector<Port> inputs() const { return {sluice::tensor("on"), sluice::tensor("off"), sluice::tensor("mask")}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
   std::vector<sluice::Attribute> attributes() const { return {}; }
-  std::vector<Expr> extents(const Context &in, const std::string &) const {
-    const auto &e = in["on"].extent;
-    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
-  }
+  std::vector<Expr> extents(const Context &in, const std::string &) const { return sluice::tensor_extents(in["on"]); }
   Stages define(Context &in) const {
     Stages stages;
     const Var c("c"), x("x"), y("y"), n("n");

@@ -4,6 +4,7 @@
 // 2011): the same for any number of threads, on any device, and again in backward. `step` [1] tells one run from the
 // next.
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -27,8 +28,7 @@ struct Dropout : sluice::LayerDefaults {
             {"mode", Kind::variant, "", {}, {}, {"eval+train"}}};
   }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
-    const auto &e = in["input"].extent;
-    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
+    return sluice::tensor_extents(in["input"]);
   }
   Stages define(Context &in) const {
     Stages stages;

@@ -3,6 +3,7 @@
 // Fill, arXiv 1909.11081; arnabgho/iSketchNFill: models/common_net.py, residual_op).
 #include "broadcast.h"
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -25,8 +26,7 @@ struct GatedResidual : sluice::LayerDefaults {
     return {{"operation", sluice::Attribute::Kind::variant, "add", {}, {}, {"add+sub+max+min"}}};
   }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
-    const auto &e = in["branch"].extent;
-    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
+    return sluice::tensor_extents(in["branch"]);
   }
   Stages define(Context &in) const {
     Stages stages;

@@ -10,12 +10,13 @@ using sluice::Moments;
 using sluice::Port;
 using sluice::Stages;
 
-struct GroupNorm : sluice::LayerDefaults {
-  static constexpr const char *kName = "group_norm";
+struct GroupNorm : sluice::PackedVectors<GroupNorm> {
+  static constexpr const char *kName = "group_norm", *kPacked = "packed_norm";
   static constexpr const char *kSummary =
       "output = (input - mean) / sqrt(variance + eps) * weight + bias, statistics of each group of channels of each "
       "picture";
   static constexpr bool kAnyRank = true;
+  static std::vector<std::string> packed_names() { return {"weight", "bias"}; }
 
   std::vector<Port> inputs() const { return {sluice::tensor("input")}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
@@ -30,16 +31,9 @@ struct GroupNorm : sluice::LayerDefaults {
             {"affine", Kind::shape, "true", {}, {}, {}}};
   }
 
-  std::vector<Port> packed() const { return {sluice::packed_vectors("packed_norm")}; }
-  Stages pack(Context &in) const {
-    Stages stages;
-    sluice::pack_vectors(stages, in, "packed_norm", {"weight", "bias"});
-    return stages;
-  }
-  void unpack(Context &in) const { sluice::unpack_vectors(in, "packed_norm", {"weight", "bias"}); }
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
-    if (port == "packed_norm") return {in["weight"].extent.at("o"), 2};
-    return sluice::input_extents(in);
+    if (port == kPacked) return packed_extents(in);
+    return sluice::tensor_extents(in["input"]);
   }
 
   Stages define(Context &in) const {

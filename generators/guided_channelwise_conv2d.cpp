@@ -12,12 +12,13 @@ using sluice::Context;
 using sluice::Port;
 using sluice::Stages;
 
-struct GuidedChannelwiseConv2d : sluice::LayerDefaults {
-  static constexpr const char *kName = "guided_channelwise_conv2d";
+struct GuidedChannelwiseConv2d : sluice::PackedVectors<GuidedChannelwiseConv2d> {
+  static constexpr const char *kName = "guided_channelwise_conv2d", *kPacked = "packed_bias";
   static constexpr const char *kSummary =
       "output = sum over taps of kernels * input + bias, kernels [n c k h w] (softmax over k) of the output's size";
   GeneratorParam<std::string> reading{"reading", "plain"};
   GeneratorParam<std::string> softmax{"softmax", "none"};
+  static std::vector<std::string> packed_names() { return {"bias"}; }
 
   std::vector<Port> inputs() const {
     return {sluice::tensor("input").padded_channels(),
@@ -40,16 +41,8 @@ struct GuidedChannelwiseConv2d : sluice::LayerDefaults {
     return {sluice::tensor("tap_max")};
   }
 
-  std::vector<Port> packed() const { return {sluice::packed_vectors("packed_bias")}; }
-  Stages pack(Context &in) const {
-    Stages stages;
-    sluice::pack_vectors(stages, in, "packed_bias", {"bias"});
-    return stages;
-  }
-  void unpack(Context &in) const { sluice::unpack_vectors(in, "packed_bias", {"bias"}); }
-
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
-    if (port == "packed_bias") return {in["bias"].extent.at("o"), 1};
+    if (port == kPacked) return packed_extents(in);
     return reader(in).extents(in, in["input"].extent.at("c"));
   }
 

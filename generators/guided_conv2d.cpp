@@ -12,13 +12,13 @@ using sluice::Context;
 using sluice::Port;
 using sluice::Stages;
 
-struct GuidedConv2d : sluice::LayerDefaults {
-  static constexpr const char *kName = "guided_conv2d";
+struct GuidedConv2d : sluice::PackedVectors<GuidedConv2d> {
+  static constexpr const char *kName = "guided_conv2d", *kPacked = "packed_bias";
   static constexpr const char *kSummary =
       "output = conv(input, kernels of the sample) + bias, kernels [n ci k co] (softmax over k); with groups co is "
-      "that "
-      "of one group";
+      "that of one group";
   GeneratorParam<std::string> reading{"reading", "plain"};
+  static std::vector<std::string> packed_names() { return {"bias"}; }
 
   std::vector<Port> inputs() const {
     return {sluice::tensor("input").padded(), sluice::port("kernels", {{"i", ""}, {"o", ""}, {"k", ""}, {"n", ""}})};
@@ -40,16 +40,8 @@ struct GuidedConv2d : sluice::LayerDefaults {
   std::map<std::string, std::string> variants() const { return {{"reading", reading.value()}}; }
   std::vector<Port> saved() const { return {sluice::port("tap_max", {{"i", ""}, {"o", ""}, {"n", ""}})}; }
 
-  std::vector<Port> packed() const { return {sluice::packed_vectors("packed_bias")}; }
-  Stages pack(Context &in) const {
-    Stages stages;
-    sluice::pack_vectors(stages, in, "packed_bias", {"bias"});
-    return stages;
-  }
-  void unpack(Context &in) const { sluice::unpack_vectors(in, "packed_bias", {"bias"}); }
-
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
-    if (port == "packed_bias") return {in["bias"].extent.at("o"), 1};
+    if (port == kPacked) return packed_extents(in);
     const auto &kernels = in["kernels"].extent;
     if (port == "tap_max") return {in["input"].extent.at("c"), kernels.at("o"), kernels.at("n")};
     return reader(in).extents(in, kernels.at("o"));

@@ -13,12 +13,12 @@ using sluice::Operand;
 using sluice::Port;
 using sluice::Stages;
 
-struct GuidedDepthwiseConv2d : sluice::LayerDefaults {
-  static constexpr const char *kName = "guided_depthwise_conv2d";
+struct GuidedDepthwiseConv2d : sluice::PackedVectors<GuidedDepthwiseConv2d> {
+  static constexpr const char *kName = "guided_depthwise_conv2d", *kPacked = "packed_norm";
   static constexpr const char *kSummary =
       "output = activation(norm(kernels of the sample * input + bias)), kernels [n co ci], or documented: [n ci co] "
-      "whose "
-      "memory is reread so";
+      "whose memory is reread so";
+  static std::vector<std::string> packed_names() { return {"norm_scale", "offset"}; }
 
   std::vector<Port> inputs() const {
     return {sluice::tensor("input").padded(), sluice::port("kernels", {{"o", ""}, {"i", ""}, {"n", ""}})};
@@ -47,16 +47,9 @@ struct GuidedDepthwiseConv2d : sluice::LayerDefaults {
     offset.extent["o"] = max(in["bias"].extent.at("o"), in["norm_weight"].extent.at("o"));
     in.add("offset", offset);
   }
-  std::vector<Port> packed() const { return {sluice::packed_vectors("packed_norm")}; }
-  Stages pack(Context &in) const {
-    Stages stages;
-    sluice::pack_vectors(stages, in, "packed_norm", {"norm_scale", "offset"});
-    return stages;
-  }
-  void unpack(Context &in) const { sluice::unpack_vectors(in, "packed_norm", {"norm_scale", "offset"}); }
 
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
-    if (port == "packed_norm") return {in["offset"].extent.at("o"), 2};
+    if (port == kPacked) return packed_extents(in);
     const auto &input = in["input"].extent;
     return {channels(in), input.at("x"), input.at("y"), input.at("n")};
   }

@@ -12,12 +12,13 @@ using sluice::Context;
 using sluice::Port;
 using sluice::Stages;
 
-struct GuidedLocalConv2d : sluice::LayerDefaults {
-  static constexpr const char *kName = "guided_local_conv2d";
+struct GuidedLocalConv2d : sluice::PackedVectors<GuidedLocalConv2d> {
+  static constexpr const char *kName = "guided_local_conv2d", *kPacked = "packed_bias";
   static constexpr const char *kSummary =
       "output = sum over inputs and taps of kernels * input + bias, kernels [n ci k co h w] (softmax over k) of the "
       "output's size";
   GeneratorParam<std::string> softmax{"softmax", "none"};
+  static std::vector<std::string> packed_names() { return {"bias"}; }
 
   std::vector<Port> inputs() const {
     return {sluice::tensor("input").padded_channels(),
@@ -34,16 +35,8 @@ struct GuidedLocalConv2d : sluice::LayerDefaults {
     return {sluice::port("tap_max", {{"i", ""}, {"x", ""}, {"y", ""}, {"o", ""}, {"n", ""}})};
   }
 
-  std::vector<Port> packed() const { return {sluice::packed_vectors("packed_bias")}; }
-  Stages pack(Context &in) const {
-    Stages stages;
-    sluice::pack_vectors(stages, in, "packed_bias", {"bias"});
-    return stages;
-  }
-  void unpack(Context &in) const { sluice::unpack_vectors(in, "packed_bias", {"bias"}); }
-
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
-    if (port == "packed_bias") return {in["bias"].extent.at("o"), 1};
+    if (port == kPacked) return packed_extents(in);
     const std::vector<Expr> size = reader(in).extents(in, in["kernels"].extent.at("o"));
     if (port == "tap_max") return {in["input"].extent.at("c"), size[1], size[2], size[0], size[3]};
     return size;

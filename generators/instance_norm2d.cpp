@@ -10,11 +10,12 @@ using sluice::Moments;
 using sluice::Port;
 using sluice::Stages;
 
-struct InstanceNorm2d : sluice::LayerDefaults {
-  static constexpr const char *kName = "instance_norm2d";
+struct InstanceNorm2d : sluice::PackedVectors<InstanceNorm2d> {
+  static constexpr const char *kName = "instance_norm2d", *kPacked = "packed_norm";
   static constexpr const char *kSummary =
       "output = (input - mean) / sqrt(variance + eps) * weight + bias, statistics of each channel of each picture";
   static constexpr bool kAnyRank = true;
+  static std::vector<std::string> packed_names() { return {"weight", "bias"}; }
 
   std::vector<Port> inputs() const { return {sluice::tensor("input")}; }
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
@@ -27,16 +28,9 @@ struct InstanceNorm2d : sluice::LayerDefaults {
     return {{"eps", Kind::real, "1e-5", {}, {}, {}}, {"affine", Kind::shape, "false", {}, {}, {}}};
   }
 
-  std::vector<Port> packed() const { return {sluice::packed_vectors("packed_norm")}; }
-  Stages pack(Context &in) const {
-    Stages stages;
-    sluice::pack_vectors(stages, in, "packed_norm", {"weight", "bias"});
-    return stages;
-  }
-  void unpack(Context &in) const { sluice::unpack_vectors(in, "packed_norm", {"weight", "bias"}); }
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
-    if (port == "packed_norm") return {in["weight"].extent.at("o"), 2};
-    return sluice::input_extents(in);
+    if (port == kPacked) return packed_extents(in);
+    return sluice::tensor_extents(in["input"]);
   }
 
   Stages define(Context &in) const {

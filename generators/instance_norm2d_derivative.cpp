@@ -3,6 +3,7 @@
 // differentiate it again. With r = (variance + eps)^-1/2 and c = input - mean, over each channel of each picture,
 //   output = r (direction - mean(direction)) - r^3 c mean(c direction).
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -22,8 +23,7 @@ struct InstanceNorm2dDerivative : sluice::LayerDefaults {
     return {{"eps", sluice::Attribute::Kind::real, "1e-5", {}, {}, {}}};
   }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
-    const auto &e = in["input"].extent;
-    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
+    return sluice::tensor_extents(in["input"]);
   }
   Stages define(Context &in) const {
     Stages stages;

@@ -2,6 +2,7 @@
 // Every pixel's vector of channels at unit length. Without an eps a vector of zeros becomes NaN, as published programs
 // have it (arnabgho/iSketchNFill: models/networks_sparse.py divides by the norm alone).
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -19,8 +20,7 @@ struct L2Normalize : sluice::LayerDefaults {
     return {{"eps", sluice::Attribute::Kind::real, "0", {}, {}, {}}};
   }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
-    const auto &e = in["input"].extent;
-    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
+    return sluice::tensor_extents(in["input"]);
   }
   Stages define(Context &in) const {
     Stages stages;

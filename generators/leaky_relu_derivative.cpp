@@ -2,6 +2,7 @@
 // The derivative of (leaky) ReLU along a direction, as a layer: gradient penalties differentiate it again. As the
 // function is piecewise linear, its second derivative is 0 and `input` has no gradient.
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -19,8 +20,7 @@ struct LeakyReluDerivative : sluice::LayerDefaults {
     return {{"negative_slope", sluice::Attribute::Kind::real, "0.2", {}, {}, {}}};
   }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
-    const auto &e = in["direction"].extent;
-    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
+    return sluice::tensor_extents(in["direction"]);
   }
   Stages define(Context &in) const {
     Stages stages;

@@ -5,6 +5,7 @@
 // in its tensor, on every instruction set.
 #pragma once
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 namespace sluice {
 
@@ -12,8 +13,7 @@ struct OptimizerLayer : LayerDefaults {
   static constexpr bool kAnyRank = true;
 
   std::vector<Halide::Expr> extents(const Context &in, const std::string &) const {
-    const auto &e = in["parameter"].extent;
-    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
+    return tensor_extents(in["parameter"]);
   }
 
  protected:

@@ -30,6 +30,23 @@ inline void unpack_vectors(Context &in, const std::string &packed, const std::ve
   }
 }
 
+// Base of a layer all of whose vectors are one port: Layer::kPacked, with rows Layer::packed_names(), the last of which
+// is as long as any.
+template <typename Layer>
+struct PackedVectors : LayerDefaults {
+  std::vector<Port> packed() const { return {packed_vectors(Layer::kPacked)}; }
+  Stages pack(Context &in) const {
+    Stages stages;
+    pack_vectors(stages, in, Layer::kPacked, Layer::packed_names());
+    return stages;
+  }
+  void unpack(Context &in) const { unpack_vectors(in, Layer::kPacked, Layer::packed_names()); }
+  static std::vector<Halide::Expr> packed_extents(const Context &in) {
+    const std::vector<std::string> names = Layer::packed_names();
+    return {in[names.back()].extent.at("o"), static_cast<int>(names.size())};
+  }
+};
+
 // Element o of a parameter that may be left out; then it has one element, its neutral value. (An affine index, so that
 // its gradient is a sum.)
 inline Halide::Expr element_of(const Operand &vector, const Halide::Expr &o) {

@@ -2,6 +2,7 @@
 // Softmax over channels, shifted by the largest. The shift carries no gradient and Halide can't differentiate a running
 // maximum: backward gets it as saved stage `row_max`.
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -20,9 +21,9 @@ struct Softmax : sluice::LayerDefaults {
     return {{"axis", sluice::Attribute::Kind::note, "channels", {}, {}, {"channels"}}};
   }
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
-    const auto &e = in["input"].extent;
-    if (port == "row_max") return {e.at("x"), e.at("y"), e.at("n")};
-    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
+    std::vector<Expr> all = sluice::tensor_extents(in["input"]);
+    if (port == "row_max") all.erase(all.begin());
+    return all;
   }
   Stages define(Context &in) const {
     Stages stages;

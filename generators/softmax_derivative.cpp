@@ -2,6 +2,7 @@
 // The derivative of softmax along a direction, from what softmax made, as a layer: gradient penalties differentiate it
 // again, and the adjoint of `softmax` goes on through softmax itself.
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -18,8 +19,7 @@ struct SoftmaxDerivative : sluice::LayerDefaults {
   std::vector<Port> outputs() const { return {sluice::tensor("output")}; }
   std::vector<sluice::Attribute> attributes() const { return {}; }
   std::vector<Expr> extents(const Context &in, const std::string &) const {
-    const auto &e = in["softmax"].extent;
-    return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
+    return sluice::tensor_extents(in["softmax"]);
   }
   Stages define(Context &in) const {
     Stages stages;

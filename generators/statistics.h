@@ -9,6 +9,7 @@
 // cancels, memory is read once, and the order of summation is fixed by the shape.
 #pragma once
 #include "layer_generators.h"
+#include "tensor_extents.h"
 
 namespace sluice {
 
@@ -77,6 +78,13 @@ inline Moments plane_moments(Stages &stages, const Context &in) {
   return union_of(row_moments(stages, in), "plane", stages, in, {c, n}, {c, r, n}, extent_of(in, "y"));
 }
 
+// Moments of every channel of all pictures, at (c).
+inline Moments batch_moments(Stages &stages, const Context &in) {
+  const Halide::Var c("c");
+  const Halide::RDom r(0, in["input"].extent.at("n"));
+  return union_of(plane_moments(stages, in), "batch", stages, in, {c}, {c, r}, extent_of(in, "n"));
+}
+
 // Stage "output" = (input - mean) * scale + bias; the three, at (c, n), are stages "center", "gain" and "offset".
 inline void normalise(Stages &stages, const Context &in, const Halide::Expr &mean, const Halide::Expr &scale,
                       const Halide::Expr &bias) {
@@ -86,11 +94,6 @@ inline void normalise(Stages &stages, const Context &in, const Halide::Expr &mea
   gain(c, n) = scale;
   offset(c, n) = bias;
   stages.add("output")(c, x, y, n) = (in["input"](c, x, y, n) - center(c, n)) * gain(c, n) + offset(c, n);
-}
-
-inline std::vector<Halide::Expr> input_extents(const Context &in) {
-  const auto &e = in["input"].extent;
-  return {e.at("c"), e.at("x"), e.at("y"), e.at("n")};
 }
 
 }  // namespace sluice

@@ -60,6 +60,13 @@ int ExecutionPlan::tensor(const std::string &name) const {
   return found->second;
 }
 
+int ExecutionPlan::step(const std::string &node) const {
+  const auto found =
+      std::find_if(steps_.begin(), steps_.end(), [&](const PlannedStep &one) { return one.node->name == node; });
+  if (found == steps_.end()) throw Error(ErrorCode::not_found, fmt::format("the plan has no node '{}'", node));
+  return static_cast<int>(found - steps_.begin());
+}
+
 std::vector<Extents> ExecutionPlan::extents_of(const std::vector<std::string> &names) const {
   std::vector<Extents> extents;
   extents.reserve(names.size());

@@ -42,6 +42,7 @@ class ExecutionPlan {
 
   const std::vector<PlannedTensor> &tensors() const { return tensors_; }
   const std::vector<PlannedStep> &steps() const { return steps_; }
+  int step(const std::string &node) const;  // its number; Error not_found
   int64_t arena_bytes() const { return arena_bytes_; }
   int tensor(const std::string &name) const;  // Error not_found
   bool has(const std::string &name) const { return index_.count(name) != 0; }

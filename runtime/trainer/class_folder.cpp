@@ -37,11 +37,7 @@ ClassFolder::ClassFolder(const fs::path &folder, int64_t most, int64_t cache_byt
   if (!drawings_.empty() && !pictures_.empty())
     throw Error(ErrorCode::input_failed, fmt::format("{}: both files of strokes and folders of pictures", name));
   if (labels_.empty()) throw Error(ErrorCode::input_failed, fmt::format("{}: its classes are empty", name));
-  const auto load = [this](size_t index) -> ItemStore<Photo>::Loaded {
-    Photo photo = read_photo(pictures_[index]);
-    const auto bytes = static_cast<int64_t>(photo.samples.size());
-    return {std::move(photo), bytes};
-  };
+  const auto load = [this](size_t index) { return load_photo(pictures_[index]); };
   if (!pictures_.empty())
     store_ =
         std::make_unique<ItemStore<Photo>>(name, "pictures", pictures_.size(), cache_bytes, load, std::move(report));

@@ -12,8 +12,6 @@ namespace sluice {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kBytesOfMega = 1 << 20;
-
 std::vector<ClipFolder> find_clips(const fs::path &data, bool classes) {
   std::error_code ignored;
   if (!fs::is_directory(data, ignored))
@@ -61,8 +59,8 @@ ClipFiles::ClipFiles(const PhotoOptions &options, int frames, bool classes, cons
     }
     return {std::move(cut), bytes};
   };
-  store_ = std::make_unique<ItemStore<Cut>>(origin.path.string(), "clips", clips_.size(),
-                                            options_.cache_mb * kBytesOfMega, load, origin.report);
+  store_ = std::make_unique<ItemStore<Cut>>(origin.path.string(), "clips", clips_.size(), options_.cache_bytes, load,
+                                            origin.report);
 }
 
 int ClipFiles::read(const std::string &purpose, uint64_t sample, bool colour, float *values) const {

@@ -52,6 +52,10 @@ struct DataSize {
   int width = 256, height = 256;
 };
 
+// The key cache_mb=, in bytes: what is kept of decoded files.
+constexpr int64_t kCacheBytes = 512 << 20;
+int64_t read_cache_bytes(RecipeValues &values);
+
 enum class NeedOfFiles { never, optional, always };  // optional: without files samples are computed
 
 class DataKind {

@@ -40,6 +40,10 @@ std::shared_ptr<const DataKind> read_data_kind(const std::string &name, const Da
   return nullptr;
 }
 
+int64_t read_cache_bytes(RecipeValues &values) {
+  return values.integer("cache_mb", kCacheBytes >> 20, 0, 1 << 20) << 20;
+}
+
 std::vector<std::string> data_kind_names() {
   std::vector<std::string> names;
   names.reserve(std::size(kKinds));

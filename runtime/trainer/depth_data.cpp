@@ -17,7 +17,6 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kBytesOfMega = 1 << 20;
 constexpr float kLeastDepth = 1e-3f;  // metres: less is no depth
 constexpr float kShownMetres = 80;    // white in sample pictures
 // Principal directions of the colours of ImageNet's pictures and the deviations along them, of 0..1 (Krizhevsky,
@@ -31,7 +30,7 @@ struct DepthOptions {
   bool random_crop = false;  // else the middle columns of the last rows
   bool flip = false;
   double jitter = 0;  // standard deviation of the steps along the directions of colours
-  int64_t cache_mb = 512;
+  int64_t cache_bytes = kCacheBytes;
 };
 
 struct Frame {
@@ -81,8 +80,8 @@ class DepthSource : public SampleSource {
           static_cast<int64_t>(frame.image.samples.size() * sizeof(uint16_t) + 2 * frame.depth.bytes.size());
       return {std::move(frame), bytes};
     };
-    store_ = std::make_unique<ItemStore<Frame>>(origin.path.string(), "depth maps", files_.size(),
-                                                options_.cache_mb * kBytesOfMega, load, origin.report);
+    store_ = std::make_unique<ItemStore<Frame>>(origin.path.string(), "depth maps", files_.size(), options_.cache_bytes,
+                                                load, origin.report);
   }
 
   size_t files() const override { return files_.size(); }
@@ -166,7 +165,7 @@ class DepthKind : public DataKind {
     options_.random_crop = values.word("crop", "bottom", crops) == "random";
     options_.flip = values.boolean("flip", options_.flip);
     options_.jitter = values.real("jitter", options_.jitter, 0, 10);
-    options_.cache_mb = values.integer("cache_mb", options_.cache_mb, 0, 1 << 20);
+    options_.cache_bytes = read_cache_bytes(values);
   }
 
   std::vector<DataTensor> tensors() const override {

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/trainer/pictures.h"
+
 namespace sluice {
 namespace {
 
@@ -47,7 +49,7 @@ void draw_edges(const float *rgb, int width, int height, float *edges) {
   Grid luma(width, height);
   const size_t pixels = luma.values.size();
   for (size_t p = 0; p < pixels; p++)
-    luma.values[p] = 0.299f * rgb[p] + 0.587f * rgb[p + pixels] + 0.114f * rgb[p + 2 * pixels];
+    luma.values[p] = kLuma[0] * rgb[p] + kLuma[1] * rgb[p + pixels] + kLuma[2] * rgb[p + 2 * pixels];
   luma = smoothed(luma);
   Grid size(width, height);
   const auto gradient_x = [&](int x, int y) { return (luma.at(x + 1, y) - luma.at(x - 1, y)) / 2; };

@@ -19,12 +19,7 @@ void PenaltyGradients::want(const std::vector<GradientPenalty> &penalties, PassO
 // A penalty is due when the node of its direction has run, before the next.
 PenaltyGradients::PenaltyGradients(std::vector<GradientPenalty> penalties, TrainingPass &pass)
     : penalties_(std::move(penalties)), pass_(pass) {
-  const auto &steps = pass_.plan().steps();
-  for (size_t i = 0; i < penalties_.size(); i++) {
-    const auto node = std::find_if(steps.begin(), steps.end(),
-                                   [&](const PlannedStep &step) { return step.node->name == penalties_[i].direction; });
-    due_[static_cast<int>(node - steps.begin()) + 1] = i;
-  }
+  for (size_t i = 0; i < penalties_.size(); i++) due_[pass_.plan().step(penalties_[i].direction) + 1] = i;
 }
 
 void PenaltyGradients::before_step(int step) {

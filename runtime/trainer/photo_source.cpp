@@ -3,21 +3,19 @@
 
 namespace sluice {
 
-constexpr int64_t kBytesOfMega = 1 << 20;
-
 PhotoOptions read_photo_options(const DataSize &size, RecipeValues &values) {
   PhotoOptions options;
   options.window.width = size.width, options.window.height = size.height;
   options.flip = values.boolean("flip", options.flip);
   read_window_keys(values, options.window);
-  options.cache_mb = values.integer("cache_mb", options.cache_mb, 0, 1 << 20);
+  options.cache_bytes = read_cache_bytes(values);
   return options;
 }
 
 PhotoSource::PhotoSource(const PhotoOptions &options, const DataOrigin &origin)
     : options_(options), seed_(origin.seed), order_(origin.seed, 1) {
   if (origin.path.empty()) return;
-  files_ = std::make_unique<PictureFiles>(origin.path, options_.cache_mb * kBytesOfMega, origin.report);
+  files_ = std::make_unique<PictureFiles>(origin.path, options_.cache_bytes, origin.report);
   order_.resize(files_->size());
 }
 

@@ -12,7 +12,7 @@ namespace sluice {
 struct PhotoOptions {
   WindowOptions window;
   bool flip = false;
-  int64_t cache_mb = 512;  // of decoded pictures
+  int64_t cache_bytes = kCacheBytes;
 };
 
 // The keys flip=, cache_mb=, crop= and shorter=.

@@ -42,12 +42,7 @@ void exchange(StoredTensor &batch, StoredTensor &held, int64_t size, Draws &draw
 
 PicturePools::PicturePools(std::vector<PicturePool> pools, const std::string &step, TrainingPass &pass)
     : pools_(std::move(pools)), step_(step), pass_(pass) {
-  const auto &steps = pass_.plan().steps();
-  for (size_t i = 0; i < pools_.size(); i++) {
-    const auto node = std::find_if(steps.begin(), steps.end(),
-                                   [&](const PlannedStep &one) { return one.node->name == pools_[i].name; });
-    due_[static_cast<int>(node - steps.begin()) + 1] = i;
-  }
+  for (size_t i = 0; i < pools_.size(); i++) due_[pass_.plan().step(pools_[i].name) + 1] = i;
 }
 
 void PicturePools::begin(const TensorMap &held, uint64_t seed, uint64_t round) {

@@ -72,6 +72,12 @@ Photo read_photo(const fs::path &file) {
   return photo;
 }
 
+ItemStore<Photo>::Loaded load_photo(const fs::path &file) {
+  Photo photo = read_photo(file);
+  const auto bytes = static_cast<int64_t>(photo.samples.size());
+  return {std::move(photo), bytes};
+}
+
 PictureFiles::PictureFiles(const fs::path &source, int64_t cache_bytes,
                            std::function<void(const std::string &)> report) {
   std::error_code problem;
@@ -84,11 +90,7 @@ PictureFiles::PictureFiles(const fs::path &source, int64_t cache_bytes,
                 fmt::format("{}: {}", name,
                             fs::is_directory(status) ? "no .png, .jpg or .jpeg in it" : "the list names no picture"));
   }
-  const auto load = [this](size_t index) -> ItemStore<Photo>::Loaded {
-    Photo photo = read_photo(files_[index]);
-    const auto bytes = static_cast<int64_t>(photo.samples.size());
-    return {std::move(photo), bytes};
-  };
+  const auto load = [this](size_t index) { return load_photo(files_[index]); };
   store_ = std::make_unique<ItemStore<Photo>>(name, "pictures", files_.size(), cache_bytes, load, std::move(report));
 }
 

@@ -19,6 +19,8 @@ struct Photo {
   std::vector<uint8_t> samples;
 };
 
+constexpr float kLuma[] = {0.299f, 0.587f, 0.114f};  // parts of R, G and B (ITU-R BT.601)
+
 // May be called from several threads.
 class PictureFiles {
  public:
@@ -44,6 +46,7 @@ std::vector<std::string> lines_of_file(const std::filesystem::path &file);
 std::vector<std::filesystem::path> paths_of_list(const std::filesystem::path &list);
 // A picture file as a photo: grey becomes RGB, 16 bits become 8. Errors of read_picture.
 Photo read_photo(const std::filesystem::path &file);
+ItemStore<Photo>::Loaded load_photo(const std::filesystem::path &file);
 
 // A picture with colour gradients, stripes and shapes that cover each other: something to learn from without any file.
 Photo procedural_picture(int width, int height, Draws &draws);

@@ -12,12 +12,12 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kBytesOfMega = 1 << 20, kMostClasses = 100'000, kMostNoise = 4096, kColours = 3;
+constexpr int64_t kMostClasses = 100'000, kMostNoise = 4096, kColours = 3;
 constexpr float kHalf = 127.5f;  // of the range of samples
 
 struct SketchOptions {
   WindowOptions window;
-  int64_t classes = 10, noise = 0, cache_mb = 512;
+  int64_t classes = 10, noise = 0, cache_bytes = kCacheBytes;
   double line = 2;                              // pixels
   std::pair<int64_t, int64_t> kept = {30, 90};  // percent of a drawing
 };
@@ -28,7 +28,7 @@ SketchOptions read_options(const DataSize &size, RecipeValues &values) {
   options.classes = values.integer("classes", options.classes, 1, kMostClasses);
   options.noise = values.integer("noise", options.noise, 0, kMostNoise);
   options.line = values.real("line", std::max(1.0, size.width / 64.0), 0.5, size.width);
-  options.cache_mb = values.integer("cache_mb", options.cache_mb, 0, 1 << 20);
+  options.cache_bytes = read_cache_bytes(values);
   return options;
 }
 
@@ -38,8 +38,7 @@ class SketchSource : public SampleSource {
   SketchSource(const SketchOptions &options, const DataOrigin &origin)
       : options_(options), seed_(origin.seed), order_(origin.seed, 1) {
     if (origin.path.empty()) return;
-    folder_ =
-        std::make_unique<ClassFolder>(origin.path, options_.classes, options_.cache_mb * kBytesOfMega, origin.report);
+    folder_ = std::make_unique<ClassFolder>(origin.path, options_.classes, options_.cache_bytes, origin.report);
     order_.resize(folder_->size());
   }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sketches and what they are of, with labels.
 //   sketches            `sketch` [1 h w] a part of a drawing, `drawing` [1 h w] the whole, -1 on a stroke, 1 on paper;
-//   of
-//                       files of strokes the first strokes are kept, of pictures all but a rectangle
+//                       of files of strokes the first strokes are kept, of pictures all but a rectangle
 //   sketched_pictures   `sketch` [3 h w] the edges of a picture, as above, `image` [3 h w] the picture, RGB, -1..1
 // Both: `label` [], the number of the class, and with noise=K `z` [K], of a normal distribution. Classes are what lies
 // in the folder, by name: files of strokes, or folders of pictures. Without files samples are computed.

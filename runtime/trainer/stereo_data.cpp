@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kBytesOfMega = 1 << 20, kMostDisparity = 64;
+constexpr int64_t kMostDisparity = 64;
 
 // Two waves across each other.
 struct Pattern {
@@ -104,8 +104,8 @@ class StereoSource : public SampleSource {
       const auto bytes = static_cast<int64_t>(2 * pair.left.samples.size());
       return {std::move(pair), bytes};
     };
-    store_ = std::make_unique<ItemStore<Pair>>(origin.path.string(), "pairs", left_.size(),
-                                               options_.photos.cache_mb * kBytesOfMega, load, origin.report);
+    store_ = std::make_unique<ItemStore<Pair>>(origin.path.string(), "pairs", left_.size(), options_.photos.cache_bytes,
+                                               load, origin.report);
   }
 
   StereoOptions options_;

@@ -10,7 +10,6 @@ namespace sluice {
 namespace {
 
 constexpr int64_t kMostSide = 8192;
-constexpr float kRed = 0.299f, kGreen = 0.587f, kBlue = 0.114f;
 
 Plane plane_of(const Photo &photo, const Window &window, int channel) {
   Plane plane{window.width, window.height, {}};
@@ -70,10 +69,9 @@ void cut_grey_window(const Photo &photo, const Window &window, const WindowOptio
   const size_t pixels = static_cast<size_t>(options.width) * static_cast<size_t>(options.height);
   std::vector<float> channel(pixels);
   std::fill(values, values + pixels, 0.0f);
-  const float parts[] = {kRed, kGreen, kBlue};
   for (int c = 0; c < 3; c++) {
     cut_window(photo, window, options, c, flip, channel.data());
-    for (size_t p = 0; p < pixels; p++) values[p] += parts[c] * channel[p];
+    for (size_t p = 0; p < pixels; p++) values[p] += kLuma[c] * channel[p];
   }
 }
 

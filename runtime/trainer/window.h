@@ -38,7 +38,7 @@ Window draw_window(const WindowOptions &options, int picture_width, int picture_
 // height * width values of 0..255.
 void cut_window(const Photo &photo, const Window &window, const WindowOptions &options, int channel, bool flip,
                 float *values);
-// The luma of it, 0.299 R + 0.587 G + 0.114 B.
+// The luma of it.
 void cut_grey_window(const Photo &photo, const Window &window, const WindowOptions &options, bool flip, float *values);
 
 }  // namespace sluice

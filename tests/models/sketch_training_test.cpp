@@ -5,63 +5,42 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 
-#include "runtime/graph_file.h"
-#include "runtime/trainer/trained_step.h"
-#include "runtime/training/gradients.h"
+#include "tests/models/recipe_steps.h"
 #include "tests/support/fixture.h"
 #include "weights_io/names/names.h"
 
 namespace sluice::testing {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr int kRounds = 10;
 // Ten times what a float32 run of the reference was off: losses relative, weights relative to how far they moved.
 constexpr double kLossBound = 4e-6, kModelBound = 2e-4, kTensorBound = 3e-3;
 
-fs::path source(const std::string &name) { return fs::path(SLUICE_SOURCE_DIR) / name; }
-fs::path shared_fixture(const std::string &name) {
-  const char *named = std::getenv("SLUICE_SHARED");
-  const fs::path shared = named != nullptr ? fs::path(named) : source("../shared");
-  return shared / "fixtures/training/sketch_wgan_gp" / (name + ".safetensors");
-}
+TensorMap published(const std::string &file) { return read_reference("sketch_wgan_gp/" + file); }
 
 bool is_state(const std::string &name) { return name.ends_with("_u") || name.ends_with("_v"); }
 
 // The weights of both networks by the names of a training, "<network>.<weight>".
 TensorMap networks_of(const std::string &file) {
-  const Archive archive = read_safetensors(shared_fixture(file));
+  const TensorMap archive = published(file);
   TensorMap all;
   const std::array<const char *, 3> networks[] = {{"generator", "G.", "sketchfill_shape"},
                                                   {"discriminator", "D.", "sketchfill_shape_discriminator"}};
   for (const auto &[network, prefix, names] : networks) {
-    const Archive own{with_prefix(archive.tensors, prefix), {}};
-    const NamesFile known = read_names(source(std::string("models/") + names + ".names"));
+    const Archive own{with_prefix(archive, prefix), {}};
+    const NamesFile known = read_names(source_file(std::string("models/") + names + ".names"));
     for (auto &[name, tensor] : apply_names(known, own, file).tensors)
       all[std::string(network) + "." + name] = std::move(tensor);
   }
   return all;
 }
 
-double distance(const TensorMap &a, const TensorMap &b, const std::string &only = "") {
-  double sum = 0;
-  for (const auto &[name, tensor] : a) {
-    if (is_state(name) || (!only.empty() && name != only)) continue;
-    const StoredTensor &other = b.at(name);
-    for (int64_t i = 0; i < tensor.elements(); i++) sum += std::pow(double(tensor.f32()[i]) - other.f32()[i], 2);
-  }
-  return std::sqrt(sum);
-}
-
 TEST(SketchTraining, TenRoundsAsTheReference) {
-  if (!fs::exists(shared_fixture("batches")))
-    GTEST_SKIP() << "the training fixtures are not in the repository: set SLUICE_SHARED to their folder";
+  if (!std::filesystem::exists(reference_training("sketch_wgan_gp/batches"))) GTEST_SKIP() << kNoReference;
   register_training();
-  std::string text = read_recipe(source("models/recipes/sketchfill_shape.recipe")).text;
+  std::string text = read_recipe(source_file("models/recipes/sketchfill_shape.recipe")).text;
   // The reference has no pool; its rate is constant.
   const std::string pool = "  pool   made_pair from new_pair size=50\n";
   ASSERT_NE(text.find(pool), std::string::npos);
@@ -69,26 +48,12 @@ TEST(SketchTraining, TenRoundsAsTheReference) {
   const Recipe recipe =
       parse_recipe(text, "sketchfill_shape.recipe",
                    {{"width", "2"}, {"size", "64"}, {"classes", "3"}, {"noise", "6"}, {"batch", "2"}});
-  std::map<std::string, Graph> networks;
-  for (const RecipeNetwork &network : recipe.networks) {
-    LoadOptions load;
-    load.parameters = network.parameters;
-    load.mode = "train";
-    load.purpose = "training";
-    networks[network.name] = read_graph(source("models/" + network.graph + ".graph"), parse_options(load));
-  }
-  TrainingState state;
-  for (auto &[name, tensor] : networks_of("initial")) {
-    TensorMap &part = is_state(name) ? state.state : state.parameters;
-    part[name] = std::move(tensor);
-  }
-  std::vector<std::unique_ptr<TrainedStep>> steps;
-  for (const RecipeStep &step : recipe.steps) {
-    const StepGraph graph = compose_step(recipe, step, networks, KernelTable::linked().composites());
-    steps.push_back(std::make_unique<TrainedStep>(recipe, step, graph, state));
-  }
-  const TensorMap batches = read_safetensors(shared_fixture("batches")).tensors,
-                  losses = read_safetensors(shared_fixture("losses")).tensors;
+  RecipeSteps own(recipe);
+  TrainingState &state = own.state;
+  for (auto &[name, tensor] : networks_of("initial"))
+    (is_state(name) ? state.state : state.parameters)[name] = std::move(tensor);
+  own.make();
+  const TensorMap batches = published("batches"), losses = published("losses");
   const auto expect_loss = [&](const char *name, double value) {
     const double expected = losses.at(name).f32()[state.step];
     EXPECT_NEAR(value, expected, kLossBound * std::max(std::fabs(expected), 0.1)) << name << ", round " << state.step;
@@ -101,20 +66,16 @@ TEST(SketchTraining, TenRoundsAsTheReference) {
     StoredTensor &share = batch.at("share");
     share.shape = {2, 1};
     for (int64_t n = 0; n < 2; n++) share.f32()[n] = 1 - share.f32()[n];  // that of the reference is the made pair's
-    const StepResult critic = steps[0]->run(batch, state);
-    const StepResult made = steps[1]->run(batch, state);
+    const StepResult critic = own.steps[0]->run(batch, state);
+    const StepResult made = own.steps[1]->run(batch, state);
     ASSERT_EQ(critic.not_finite + made.not_finite, "");
     expect_loss("loss.d_fake", -critic.losses.at("made"));
     expect_loss("loss.d_real", critic.losses.at("true"));
     expect_loss("loss.penalty", critic.losses.at("slope"));
     expect_loss("loss.g", made.losses.at("adversarial"));
   }
-  const TensorMap first = networks_of("initial"), last = networks_of("final");
-  EXPECT_LE(distance(state.parameters, last) / distance(last, first), kModelBound);
-  for (const auto &[name, tensor] : state.parameters) {
-    const double moved = distance(last, first, name);  // 0: the critic's last bias, which its two scores share
-    EXPECT_LE(distance({{name, tensor}}, last), kTensorBound * moved) << name;
-  }
+  // The critic's last bias, which its two scores share, does not move.
+  expect_arrival(state.parameters, networks_of("initial"), networks_of("final"), kModelBound, kTensorBound);
 }
 
 }  // namespace
