@@ -172,7 +172,19 @@ struct GeneratedGuidedConv2d : sluice::LayerDefaults {
         in["guidance"].func, in.constant(0), {{Expr(), Expr()}, {0, size[1]}, {0, size[2]}, {Expr(), Expr()}});
     const RDom g(0, in["guidance"].extent.at("c"), 0, gw, 0, gh);
     Func &guided = stages.add("guided"), &kernels = stages.add("kernels");
-    guided(i, x, y, n) = guidance(i, x - (gw - 1) / 2, y - (gh - 1) / 2, n);
+    const Expr u = x - (gw - 1) / 2, v = y - (gh - 1) / 2;
+    if (in.backward) {
+      guided(i, x, y, n) = guidance(i, u, v, n);
+    } else {
+      // A 1x1 window is never outside; what a tile has beyond the edge is not stored.
+      const Expr pointwise = gw == 1 && gh == 1, inside = u >= 0 && u < size[1] && v >= 0 && v < size[2];
+      const auto nearest = [&](const Expr &own, const Expr &at, const Expr &extent) {
+        return select(pointwise, clamp(own, 0, extent - 1), clamp(likely(at), 0, extent - 1));
+      };
+      const Expr value = in["guidance"](i, nearest(x, u, size[1]), nearest(y, v, size[2]), n);
+      guided(i, x, y, n) = select(pointwise || inside, value, in.constant(0));
+      stages.add("pointwise")() = pointwise;
+    }
     kernels(c, kx, ky, x, y, n) = in["tap_bias"](kx, ky, c);
     kernels(c, kx, ky, x, y, n) += in["tap_weight"](g[1], g[2], g[0], kx, ky, c) * guided(g[0], x + g[1], y + g[2], n);
   }

