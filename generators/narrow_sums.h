@@ -10,7 +10,8 @@
 
 namespace sluice::narrow {
 
-constexpr int kGroup = 4;  // input channels side by side
+constexpr int kGroup = 4;     // input channels side by side
+constexpr int kTogether = 3;  // output channels summed together; of fewer the last one again
 // Beyond these the rows that are staged would not stay in cache.
 constexpr const char *kFits = "kernel_h<=32 kernel_w<=32 dilation_h<=16 dilation_w<=16";
 
@@ -49,7 +50,7 @@ inline void define_sum(const Context &in, const ConvolutionInput &input, Stages 
   Func &partial = stages.add("partial");
   partial(u, o, y, n) = in.constant(0);
   partial(u, o, y, n) +=
-      weight(u % in.lanes, 0, r[0], r[1], r[2], o) *
+      weight(u % in.lanes, 0, r[0], r[1], r[2], min(o, weight.extent.at("panel") - 1)) *
       stages["staged"](u + kGroup * r[1] * in.scalar("dilation_w"), r[0], y + r[2] * in.scalar("dilation_h"), n);
   Expr sum = partial(kGroup * x, c, y, n);
   for (int q = 1; q < kGroup; q++) sum += partial(kGroup * x + q, c, y, n);

@@ -41,36 +41,4 @@ inline void tile_convolution(Plan &plan, int panel) {
   sum.update().reorder(order).vectorize(c, lanes).unroll(c).unroll(x);
 }
 
-// The sums of generators/narrow_sums.h. A task is tile_y rows of a slab of columns; its rows are staged as they are
-// reached; a tile of narrow_vectors by narrow_rows accumulates in registers, one output channel after the other.
-inline void schedule_narrow(Plan &plan) {
-  using namespace Halide;
-  const Var c("c"), x("x"), y("y"), n("n"), u("u"), o("o"), ui("ui"), xi("xi"), xv("xv"), xt("xt"), yi("yi"), yt("yt"),
-      task("task");
-  const int lanes = plan.lanes(), rows = plan.tuned("narrow_rows"), group = 4;
-  const int elements = plan.tuned("narrow_vectors") * lanes, pixels = elements / group;
-  Func &output = plan.stages["output"], &partial = plan.stages["partial"], &staged = plan.stages["staged"];
-  output.split(x, x, xi, plan.tuned("narrow_x"), TailStrategy::GuardWithIf)
-      .split(xi, xi, xt, pixels, TailStrategy::GuardWithIf)
-      .split(xt, xv, xt, lanes, TailStrategy::GuardWithIf)
-      .split(y, y, yi, plan.tuned("tile_y"), TailStrategy::GuardWithIf)
-      .split(yi, yi, yt, rows, TailStrategy::GuardWithIf)
-      .reorder(xt, xv, yt, c, xi, yi, x, y, n)
-      .vectorize(xt)
-      .fuse(x, y, task)
-      .fuse(task, n, task)
-      .parallel(task);
-  output.specialize(plan.stages["full_groups"].value());
-  partial.compute_at(output, c).bound_extent(u, elements).bound_extent(y, rows).reorder(u, y, o, n);
-  partial.vectorize(u, lanes).unroll(u).unroll(y);
-  const std::vector<RVar> r = partial.rvars();
-  partial.update().reorder(u, y, r[0], r[1], r[2], o, n).vectorize(u, lanes).unroll(u).unroll(y);
-  staged.store_at(output, task)
-      .compute_at(output, yi)
-      .split(u, u, ui, group, TailStrategy::RoundUp)
-      .vectorize(ui)
-      .partition(y, Partition::Never)
-      .partition(u, Partition::Always);
-}
-
 }  // namespace sluice
