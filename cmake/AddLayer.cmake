@@ -12,7 +12,8 @@
 #   MACS: multiply-adds of a call, over attributes and axes of ports; without it none are counted.
 #   REQUIRES: conditions on the inputs over the same names, "input.c%factor=0" or, for some nodes, "mode=x:a<b".
 #   SAVED stage@key=value: variants with that value only.
-#   TRANSFORMS: forward kernels for the CPU with transform=<name>, beside those of variants with these values.
+#   TRANSFORMS: forward kernels for the CPU with transform=<name>, beside those of variants that have one of these values
+#   (regular expressions, of one or more in the order of generators/variants.txt).
 #   DERIVED: what the linear part sees of a parameter, and its gradient, are kernels (generators/derived_parameters.h).
 #   LINEAR: variants with that value have a backward kernel of their linear part as well.
 #   PACKED_TRANSFORMS: those with a pack kernel of their own.

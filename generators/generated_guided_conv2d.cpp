@@ -8,7 +8,9 @@
 //   kernels(c, kx, ky, x, y) = bias(t) + sum over i, gx, gy of weight(gx, gy, i, t) * guidance(i, x + gx - gw/2,
 //   y + gy - gh/2), t = (c*kh + ky)*kw + kx, zeros outside; with softmax=taps: e^kernels over its sum over kx, ky
 //   output(c, x, y) = activation(norm(sum over kx, ky of kernels(c, kx, ky, x, y) * padded(c, x*s + kx*d, y*s + ky*d)))
-#include "convolution.h"
+//
+// 3x3 taps from a 3x3 window are nine convolutions by minimal filtering (winograd.h), whose results are used at once.
+#include "winograd.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -22,7 +24,7 @@ constexpr int kTaps = 3;  // of one row, generated together
 
 }  // namespace
 
-struct GeneratedGuidedConv2d : sluice::LayerDefaults {
+struct GeneratedGuidedConv2d : sluice::winograd::Transformed {
   static constexpr const char *kName = "generated_guided_conv2d";
   static constexpr const char *kSummary =
       "output = activation(norm(sum over taps of kernels * input)), kernels = softmax(conv(guidance, weight) + bias)";
@@ -50,11 +52,19 @@ struct GeneratedGuidedConv2d : sluice::LayerDefaults {
     const std::vector<sluice::Attribute> own = {
         {"generation_kernel", Kind::shape, "", {"generation_kernel_h", "generation_kernel_w"}, {}, {}},
         {"softmax", Kind::variant, "none", {}, {}, {"none", "taps"}},
+        {"algorithm", Kind::note, "fastest", {}, {}, {"fastest", "direct"}},
+        {"transform",
+         Kind::derived,
+         "winograd: algorithm=fastest softmax=none stride=1 dilation=1 padding_mode=zeros kernel=3 generation_kernel=3 "
+         "weight.i>=16 weight.o>=144; none:",
+         {},
+         {},
+         {}},
         {"reading", Kind::derived, "plain: stride=1 padding_mode=zeros; gathered:", {}, {}, {"plain", "gathered"}}};
     return sluice::joined(sluice::joined(all, own), sluice::batch_norm_attributes());
   }
   std::map<std::string, std::string> variants() const {
-    return {{"reading", reading.value()}, {"softmax", softmax.value()}};
+    return {{"reading", reading.value()}, {"softmax", softmax.value()}, {"transform", transform.value()}};
   }
 
   // The largest tap of a pixel, recomputed before backward: it carries no gradient.
@@ -77,10 +87,12 @@ struct GeneratedGuidedConv2d : sluice::LayerDefaults {
     in.add("tap_bias", bias);
   }
 
-  // A panel is a vector of channels; kTaps taps of a row side by side, rows padded to whole chunks of them.
+  // A panel is a vector of channels; kTaps taps of a row side by side, rows padded to whole chunks of them. With
+  // transform=winograd gx and gy are the point, and the bias is by channel and tap.
   std::vector<Port> packed() const {
     const std::vector<sluice::Axis> inner{{"lane", "lanes"}, {"tap", "3"}}, outer{{"chunk", ""}, {"panel", ""}};
     std::vector<sluice::Axis> weight = inner, bias = inner;
+    if (is_winograd()) bias = {{"o", ""}, {"tap", ""}};
     for (const char *axis : {"i", "gx", "gy"}) weight.push_back({axis, ""});
     for (const sluice::Axis &axis : outer) {
       weight.push_back(axis);
@@ -92,13 +104,18 @@ struct GeneratedGuidedConv2d : sluice::LayerDefaults {
   Stages pack(Context &in) const {
     Stages stages;
     const Var lane("lane"), tap("tap"), chunk("chunk"), panel("panel"), o("o"), row("row");
-    const Expr channel = panel * in.lanes + lane, last = channels(in) - 1, kw = in.scalar("kernel_w");
-    const Expr column = chunk % chunks(in) * kTaps + tap;
+    const Expr all = channels(in), last = all - 1, kw = in.scalar("kernel_w");
+    const Expr channel = panel_start(panel, all, in.lanes) + lane, column = chunk % chunks(in) * kTaps + tap;
     const Expr inside = channel <= last && column < kw;
     const Expr x = min(column, kw - 1), y = chunk / chunks(in), z = min(channel, last);
+    const auto weight = [&](const Expr &at_x, const Expr &at_y) { return in["tap_weight"](at_x, at_y, i, x, y, z); };
     stages.add("packed_weight")(lane, tap, i, gx, gy, chunk, panel) =
-        select(inside, in["tap_weight"](gx, gy, i, x, y, z), in.constant(0));
-    stages.add("packed_bias")(lane, tap, chunk, panel) = select(inside, in["tap_bias"](x, y, z), in.constant(0));
+        select(inside, packed_tap(stages, {lane, tap, i, chunk, panel}, gx, gy, weight), in.constant(0));
+    if (is_winograd()) {
+      stages.add("packed_bias")(lane, tap, chunk, panel) = in["tap_bias"](tap % kTaps, tap / kTaps, lane);
+    } else {
+      stages.add("packed_bias")(lane, tap, chunk, panel) = select(inside, in["tap_bias"](x, y, z), in.constant(0));
+    }
     stages.add("packed_norm")(o, row) = select(row == 0, in["norm_scale"](o), in["norm_shift"](o));
     return stages;
   }
@@ -128,14 +145,17 @@ struct GeneratedGuidedConv2d : sluice::LayerDefaults {
     if (port.find("packed_") == 0) {
       const auto &weight = in["weight"].extent;
       const Expr all = chunks(in) * in.scalar("kernel_h"), panels = (channels(in) + in.lanes - 1) / in.lanes;
+      if (port == "packed_bias" && is_winograd()) return {channels(in), kTaps * kTaps, 1, 1};
       if (port == "packed_bias") return {in.lanes, kTaps, all, panels};
-      return {in.lanes, kTaps, weight.at("i"), weight.at("kx"), weight.at("ky"), all, panels};
+      const Operand &own = in["weight"];
+      return {in.lanes, kTaps, weight.at("i"), packed_across(own), packed_down(own), all, panels};
     }
     return reader(in).extents(in, in["input"].extent.at("c"));
   }
 
   Stages define(Context &in) const {
     Stages stages;
+    if (is_winograd() && !in.backward) return define_winograd(in);
     sluice::ConvolutionInput input = reader(in);
     input.define(in, stages);
     define_kernels(in, stages);
@@ -157,10 +177,57 @@ struct GeneratedGuidedConv2d : sluice::LayerDefaults {
 
   static Expr chunks(const Context &in) { return (in.scalar("kernel_w") + kTaps - 1) / kTaps; }
   static Expr channels(const Context &in) {
+    if (!in.has("weight")) return in["packed_norm"].extent.at("o");
     return in["weight"].extent.at("o") / (in.scalar("kernel_h") * in.scalar("kernel_w"));
   }
   sluice::ConvolutionInput reader(const Context &in) const {
     return {in, reading, in.scalar("kernel_w"), in.scalar("kernel_h"), false};
+  }
+
+  // The taps as nine convolutions of the guidance by minimal filtering.
+  Stages define_winograd(const Context &in) const {
+    Stages stages;
+    const Var lane("lane"), tap("tap"), panel("panel");
+    Context generation = in;
+    for (const std::string axis : {"w", "h"}) generation.add_scalar("dilation_" + axis, 1);
+    sluice::ConvolutionInput input = reader(generation);
+    input.define(generation, stages);
+    const std::vector<Expr> size = reader(generation).extents(in, 1);
+    Operand weight = in["packed_weight"];
+    const Func packed = weight.func;
+    weight.func = Func("tap_weights");
+    weight.func(lane, tap, i, gx, gy, panel) = packed(lane, tap % kTaps, i, gx, gy, tap / kTaps, panel);
+    generation.add("packed_weight", weight);
+    generation.add("input", in["guidance"]);
+    const int taps = kTaps * kTaps;
+    sluice::winograd::Convolution convolution(generation, winograd(), {1, size[1], size[1]}, {1, size[2], size[2]},
+                                              false, channels(in), taps, taps);
+    const auto value = [&](const Expr &c, const std::vector<Expr> &sums, const Expr &column, const Expr &row,
+                           const Expr &tile, const Expr &block) {
+      const Var u("u"), v("v"), t("t"), b("b");
+      Func &window = stages.add("window");  // what the taps of a tile see
+      const auto axis = [&](const std::string &name, const std::string &origin, const sluice::ConvolutionAxis &axis) {
+        const Expr at = stages[origin](t, b) + u - axis.before;
+        stages.add(name)(u, t, b) = clamp(at, 0, max(axis.size - 1, 0));
+        stages.add(name + "_bits")(u, t, b) = select(at >= 0 && at < axis.size, -1, 0);
+      };
+      axis("window_column", "tile_x", input.across());
+      axis("window_row", "tile_y", input.down());
+      const Expr source = unsafe_promise_clamped(lane, 0, channels(in) - 1);
+      window(lane, u, v, t, b) =
+          sluice::winograd::masked(in["input"].stored(source, stages["window_column"](u, t, b),
+                                                      stages["window_row"](v, t, b), stages["tile_n"](t, b)),
+                                   stages["window_column_bits"](u, t, b) & stages["window_row_bits"](v, t, b));
+      Expr sum;
+      for (int k = 0; k < taps; k++) {
+        const Expr sample = window(c, column + k % kTaps, row + k / kTaps, tile, block);
+        const Expr term = (sums[k] + in["packed_bias"](c, k, 0, 0)) * sample;
+        sum = sum.defined() ? sum + term : term;
+      }
+      return sluice::activate("none+relu+leaky_relu", sum * in["norm_scale"](c) + in["norm_shift"](c), in);
+    };
+    convolution.define(stages, value);
+    return stages;
   }
 
   // The guidance has the size of the output, whatever its own buffer says.

@@ -14,6 +14,7 @@
 // input stays in cache while the panels of output channels pass by.
 #pragma once
 #include <optional>
+#include <type_traits>
 
 #include "convolution.h"
 #include "layer_generators.h"
@@ -117,6 +118,13 @@ struct Transformed : LayerDefaults {
   }
 };
 
+// The value where all bits are set, zero where none is.
+inline Halide::Expr masked(const Halide::Expr &value, const Halide::Expr &bits) {
+  const Halide::Type type = value.type();
+  const Halide::Type integer = Halide::Int(type.bits());
+  return Halide::reinterpret(type, Halide::reinterpret(integer, value) & Halide::cast(integer, bits));
+}
+
 // The stages of a layer whose results come from `sums` convolutions of one input, with weights packed as
 // packed_weight(lane, vector, i, point_x, point_y, panel): two vectors a panel, of one sum or of one each, or a vector
 // that has half of its lanes for each.
@@ -142,7 +150,8 @@ class Convolution {
         width_(vectors * lanes_ / sums),
         frames_(std::move(frames)) {}
 
-  // value(c, sums): a result of the layer in channel c from its sums, one a convolution.
+  // value(c, sums) or, where it depends on the place, value(c, sums, j, i, t, b): a result of the layer in channel c
+  // from its sums, one a convolution; j and i: column and row in tile t of block b.
   template <typename Value>
   void define(Stages &stages, Value value) {
     define_tiles(stages);
@@ -170,7 +179,12 @@ class Convolution {
     at.push_back(stages["tile_n"](t, block));
     Halide::Func &output = stages.add("output");
     output(any) = Halide::undef(in_.element);
-    output(at) = value(channel, sums);
+    using Halide::Expr;
+    if constexpr (std::is_invocable_v<Value, Expr, Terms, Expr, Expr, Expr, Expr>) {
+      output(at) = value(channel, sums, j, i, t, block);
+    } else {
+      output(at) = value(channel, sums);
+    }
   }
 
  private:
@@ -236,11 +250,6 @@ class Convolution {
     const Halide::Expr own = doubled_ ? at / 2 : at;
     stages.add(name)(s, t, b) = Halide::clamp(own, 0, Halide::max(stored - 1, 0));
     stages.add(name + "_bits")(s, t, b) = Halide::select(at >= 0 && at < size, -1, 0);
-  }
-  static Halide::Expr masked(const Halide::Expr &value, const Halide::Expr &bits) {
-    const Halide::Type type = value.type();
-    const Halide::Type integer = Halide::Int(type.bits());
-    return Halide::reinterpret(type, Halide::reinterpret(integer, value) & Halide::cast(integer, bits));
   }
 
   void define_transforms(Stages &stages) const {

@@ -3,7 +3,7 @@
 // channels, summed over the guidance; it is multiplied with the input at once. A task is tile_y rows of one image,
 // whose sums are kept for a vector of channels while three taps after three pass by: their weights stay in the nearest
 // cache.
-#include "schedules/cpu/schedule.h"
+#include "schedules/cpu/winograd.h"
 
 using namespace Halide;
 
@@ -94,9 +94,44 @@ void use_after_softmax(sluice::Plan &plan) {
   generate_taps(plan, kernels);
 }
 
+// As schedule_winograd of schedules/cpu/winograd.h, for nine vectors a panel: three of them by winograd_tile_t tiles in
+// registers.
+void generate_by_winograd(sluice::Plan &plan) {
+  const Var j("j"), i("i"), t("t"), l("l"), to("to"), ti("ti"), lo("lo"), li("li"), lane("lane");
+  const int lanes = plan.lanes(), group = kTaps * lanes, tile_t = plan.tuned("winograd_tile_t");
+  Func &output = plan.stages["output"], &sum = plan.stages["sums"], &product = plan.stages["products"];
+  Func &row = plan.stages["rows"], &result = plan.stages["results"];
+  const std::vector<RVar> r = output.rvars();  // lane, vector, j, i, t, panel, block
+  output.update().allow_race_conditions().vectorize(r[0]).parallel(r[6]).never_partition_all();
+  plan.extents["input.c"] = plan.extents.at("guidance.c");  // what is transformed
+  sluice::transform_tiles(plan, r[6]);
+  sum.compute_at(output, r[5])
+      .reorder_storage(l, t, j, i)
+      .bound_extent(l, kTaps * group)
+      .split(t, to, ti, tile_t)
+      .split(l, lo, li, group)
+      .reorder(li, ti, to, j, i, lo)
+      .vectorize(li, lanes)
+      .unroll(li)
+      .unroll(ti);
+  product.compute_at(sum, to).bound_extent(t, tile_t).bound_extent(l, group);
+  product.vectorize(l, lanes).unroll(l).unroll(t);
+  std::vector<VarOrRVar> order{l, t};
+  for (const RVar &each : product.rvars()) order.push_back(each);
+  product.update().reorder(order).vectorize(l, lanes).unroll(l).unroll(t);
+  result.compute_at(output, r[4]).bound_extent(l, kTaps * group).split(l, lo, li, lanes).reorder(li, j, i, lo);
+  result.vectorize(li).unroll(i).unroll(j);
+  Func &window = plan.stages["window"];
+  window.compute_at(output, r[4]).bound_extent(lane, lanes).vectorize(lane, lanes).unroll(window.args()[1]);
+  for (const char *table : {"window_column", "window_column_bits", "window_row", "window_row_bits"})
+    plan.stages[table].compute_at(output, r[6]);
+  row.compute_at(result, lo).bound_extent(l, lanes).vectorize(l, lanes).unroll(i).unroll(j);
+}
+
 }  // namespace
 
 SLUICE_SCHEDULE(cpu, generated_guided_conv2d, forward) {
+  if (plan.variants.at("transform") == "winograd") return generate_by_winograd(plan);
   tile_output(plan);
   if (plan.variants.at("softmax") == "taps") {
     use_after_softmax(plan);
@@ -106,8 +141,9 @@ SLUICE_SCHEDULE(cpu, generated_guided_conv2d, forward) {
 }
 SLUICE_SCHEDULE(cpu, generated_guided_conv2d, backward) { sluice::store_every_stage(plan); }
 
-// Measured beside the FMA peak in the same run, 2 threads of an AMD EPYC (Zen 5), 2026-11-22; ms, % of that peak,
-// AVX-512 and AVX2. 64 channels, 176x608: 18.8, 85; 33.6, 92. 128, 88x304: 18.0, 88; 33.0, 94. 256, 44x152: 17.6,
-// 89; 32.8, 95. 256, 22x76: 4.8, 82 (5 % of it are pixels beyond the edge); 9.1, 87 (9 % for 11 tasks on 2 threads).
-// 3x3 generation, 64, 176x608: 150, 94; 311, 93. Softmax, 64, 88x304: 7.5, 53; 11.0, 70: exponentials, and taps pass
-// through memory.
+// Measured beside the FMA peak in the same run, 2 threads of an AMD EPYC (Zen 5), 2026-11-22; ms, % of that peak in the
+// direct sum's multiplications, AVX-512 and AVX2. 64 channels, 176x608: 18.8, 85; 33.6, 92. 128, 88x304: 18.0, 88;
+// 33.0, 94. 256, 44x152: 17.6, 89; 32.8, 95. 256, 22x76: 4.8, 82 (5 % of it are pixels beyond the edge); 9.1, 87 (9 %
+// for 11 tasks on 2 threads). 3x3 generation, 64, 176x608: direct 150, 94; 311, 93; Winograd, kernel alone, 46.6, 290;
+// 87, 310: a tenth of its instructions are the output transform, and the sums of a block, 0.5 MB, pass through the
+// second-level cache. Softmax, 64, 88x304: 7.5, 53; 11.0, 70: exponentials, and taps pass through memory.

@@ -75,5 +75,26 @@ const RegisterLayerCases registered(
         {"", "one_channel", "kernel=9 generation_kernel=1 padding=same", {{1, 1, 9, 11}, {1, 8, 9, 11}}, true},
     });
 
+const RegisterLayerCases by_winograd(
+    "generated_guided_conv2d", make_reference<GeneratedGuidedConv2d>(bound),
+    {
+        {"", "winograd", "kernel=3 generation_kernel=3 padding=same", {{2, 37, 9, 14}, {2, 19, 9, 14}}, false},
+        {"",
+         "winograd_norm_padding",
+         "kernel=3 generation_kernel=3 padding=0,1,2,0 norm=batch_eval activation=relu",
+         {{1, 16, 6, 30}, {1, 16, 5, 30}},
+         false},
+        {"",
+         "winograd_nobias",
+         "kernel=3 generation_kernel=3 padding=3 bias=false",
+         {{1, 32, 2, 1}, {1, 20, 6, 5}},
+         false},
+        {"",
+         "g3_direct",
+         "kernel=3 generation_kernel=3 padding=same algorithm=direct",
+         {{1, 16, 6, 10}, {1, 16, 6, 10}},
+         false},
+    });
+
 }  // namespace
 }  // namespace sluice::testing
