@@ -18,7 +18,7 @@ CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test trust trust-training fuzz demo demo-train systems bench bench-peers bench-training eval train-default compare-gating asan float-stores format lint rules clean distclean help
+.PHONY: build setup test trust trust-training fuzz demo demo-train systems ptxas-table bench bench-peers bench-training eval train-default compare-gating asan float-stores format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target programs
@@ -49,6 +49,9 @@ demo: build  ## build the program only, then show what it does
 
 demo-train: build  ## train a narrow network for a minute or two, with a kill and a resume on the way
 	@bash tools/demo_train.sh
+
+ptxas-table: build/build.ninja  ## write schedules/cuda/kernels.tsv: registers, shared memory and occupancy of every kernel, by ptxas
+	@$(call PRESET_BUILD,release) --target ptxas_table
 
 systems: build  ## run every row of README's table of systems
 	@.venv/bin/python tools/systems.py build/bin/sluice

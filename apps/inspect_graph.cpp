@@ -100,7 +100,7 @@ ParameterSize parameter_size(const LayerNode &layer, const std::map<std::string,
     const bool fresh = counted.insert(layer.weight_name(*port)).second;  // not shared with a node before
     if (fresh) size.count += BufferView(nullptr, parameters.at(port->name)).elements();
   }
-  for (const auto &entry : packed_extents(layer, parameters)) {
+  for (const auto &entry : packed_extents(layer, layer.kernel("pack"), parameters)) {
     size.packed_bytes +=
         layer.groups() * BufferView(nullptr, entry.second).elements() * static_cast<int64_t>(sizeof(float));
   }

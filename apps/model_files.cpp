@@ -6,7 +6,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <utility>
 
+#include "apps/console.h"
+#include "runtime/device.h"
+#include "runtime/expression.h"
 #include "runtime/kernel_call.h"
 #include "weights_io/error.h"
 
@@ -73,11 +77,20 @@ void add_set_option(CLI::App &command, std::vector<std::string> &settings) {
       ->allow_extra_args(false);
 }
 
+void add_device_option(CLI::App &command, std::string &device) {
+  const auto check = [](const std::string &text) {
+    const bool known = text == "cpu" || text == "auto" || text == "opencl" || text == "cuda";
+    const bool numbered = text.starts_with("cuda:") && as_integer(text.substr(text.find(':') + 1)).value_or(-1) >= 0;
+    return known || numbered ? "" : text + " not in {cpu,cuda,cuda:N,opencl,auto}";
+  };
+  command.add_option("--device", device, "Where to compute: cpu, cuda, cuda:N, opencl, or auto: CUDA if it works here")
+      ->check(CLI::Validator(check, ""));
+}
+
 void add_run_options(CLI::App &command, ModelOptions &options) {
   command.add_option("--weights", options.weights, "Weights, a safetensors file");
   command.add_option("--threads", options.threads, "Threads; 0, the default: one a processor");
-  command.add_option("--device", options.device, "Where to compute: cpu, cuda or opencl")
-      ->check(CLI::IsMember({"cpu", "cuda", "opencl"}));
+  add_device_option(command, options.device);
   add_set_option(command, options.settings);
 }
 
@@ -94,9 +107,16 @@ fs::path find_weights(const ModelOptions &options, MissingWeights missing) {
 
 std::shared_ptr<const Model> load_model(const ModelOptions &options, MissingWeights missing) {
   set_threads(options.threads);
+  std::string reason;
+  const bool on_cpu = find_device(options.device, &reason) == nullptr;
+  if (static bool said = false; options.device == "auto" && on_cpu && !std::exchange(said, true))
+    print_message(fmt::format("computing on the CPU: {}", reason));
   LoadOptions load;
   load.parameters = parse_settings(options.settings);
   load.device = options.device;
+  load.on_failure = [](const std::string &failure) {
+    print_message(fmt::format("computing on the CPU, the device failed: {}", failure));
+  };
   load.mode = options.mode;
   load.algorithm = options.algorithm;
   load.purpose = options.purpose;

@@ -41,6 +41,7 @@ struct ModelOptions {
 };
 
 void add_set_option(CLI::App &command, std::vector<std::string> &settings);
+void add_device_option(CLI::App &command, std::string &device);  // --device
 void add_run_options(CLI::App &command, ModelOptions &options);  // --weights, --threads, --device, --set
 
 enum class MissingWeights {

@@ -192,8 +192,7 @@ void add_models(CLI::App &command, SketchOptions &options) {
   command.add_option("--shape-weights", options.shape.weights, "Weights of the first, a safetensors file");
   command.add_option("--appearance-weights", options.appearance.weights, "Weights of the second");
   command.add_option("--threads", options.shape.threads, "Threads; 0, the default: one a processor");
-  command.add_option("--device", options.shape.device, "Where to compute: cpu, cuda or opencl")
-      ->check(CLI::IsMember({"cpu", "cuda", "opencl"}));
+  add_device_option(command, options.shape.device);
   add_set_option(command, options.settings);
 }
 

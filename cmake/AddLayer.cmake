@@ -5,8 +5,8 @@
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
 #     sluice_training_kernels  backward, and the SAVED stages that backward takes as inputs
 #     sluice_test_kernels      backward in double; the STEPS that tests look into
-#     sluice_device_kernels    forward for OpenCL, built for tests
-#     sluice_ptx               the PTX text of forward for CUDA, ptx/<kernel>.ptx, built for tests
+#     sluice_<device>_kernels  forward for a device of SLUICE_DEVICES, pack and update for its host: part of the module sluice_<device>.so
+#                              (runtime/device). Of CUDA the PTX text lies beside it, <kernel>.device_code
 #   PACKED: the layer has parameters, so it has a pack kernel. UPDATED: it has state, so it has an update kernel.
 #   FORWARD_ONLY: no port has a gradient, so there is no backward kernel (tools/kernel_table.py checks this).
 #   MACS: multiply-adds of a call, over attributes and axes of ports; without it none are counted.
@@ -36,9 +36,21 @@ if(SLUICE_SANITIZE MATCHES "address")
   set(SLUICE_RUNTIME_FEATURES user_context-asan)
   set(SLUICE_INSTRUMENTED "^$|activation=elu.reading=(plain|gathered)|fuse=|operation=|mode=")
 endif()
-# One runtime for kernels of every device, so that a program can hold them all. OpenCL in it costs 30 kB and nothing at
-# start: its driver is looked for when the first OpenCL kernel is called.
-add_halide_runtime(sluice_halide_runtime TARGETS x86-64-linux-opencl-${SLUICE_RUNTIME_FEATURES})
+add_halide_runtime(sluice_halide_runtime TARGETS x86-64-linux-${SLUICE_RUNTIME_FEATURES})
+# Devices besides the CPU, each a module with a runtime of its own. OpenCL is there for tests: it runs the schedules of GPUs on a CPU.
+set(SLUICE_DEVICES "")
+if(NOT SLUICE_SANITIZE)  # sanitizers do not reach into device code
+  set(SLUICE_DEVICES cuda)
+  if(SLUICE_BUILD_TESTS)
+    list(APPEND SLUICE_DEVICES opencl)
+  endif()
+endif()
+set(SLUICE_DEVICES ${SLUICE_DEVICES} PARENT_SCOPE)  # runtime/device makes the modules
+set(SLUICE_FEATURES_cuda cuda-cuda_capability_80)
+set(SLUICE_FEATURES_opencl opencl)
+foreach(device IN LISTS SLUICE_DEVICES)
+  add_halide_runtime(sluice_${device}_runtime TARGETS x86-64-linux-${SLUICE_FEATURES_${device}}-user_context)
+endforeach()
 # Kernels that are not instrumented stand beside instrumented ones only here: Halide's helper lets a runtime serve either.
 add_library(sluice_uninstrumented INTERFACE)
 target_link_libraries(sluice_uninstrumented INTERFACE sluice_halide_runtime)
@@ -111,11 +123,11 @@ function(sluice_add_layer NAME)
   endforeach()
   if(ARG_PACKED)
     _sluice_add_kernel(kernels ${NAME} pack cpu "" "" "${SLUICE_BOTH}")
-    _sluice_add_kernel(device_kernels ${NAME} pack opencl "" "" "${SLUICE_AVX2}")
+    _sluice_add_host_kernels(${NAME} pack)
   endif()
   if(ARG_UPDATED)
     _sluice_add_kernel(kernels ${NAME} update cpu "" "" "${SLUICE_BOTH}")
-    _sluice_add_kernel(device_kernels ${NAME} update opencl "" "" "${SLUICE_AVX2}")
+    _sluice_add_host_kernels(${NAME} update)
   endif()
   if(ARG_DERIVED)
     foreach(part IN ITEMS part=value part=gradient)
@@ -137,8 +149,9 @@ function(_sluice_add_variant NAME params all_saved forward_only)
     endif()
   endforeach()
   _sluice_add_kernel(kernels ${NAME} forward cpu "${params}" "${params}" "${SLUICE_BOTH}")
-  _sluice_add_kernel(device_kernels ${NAME} forward opencl "${params}" "${params}" "${SLUICE_AVX2}-opencl")
-  _sluice_add_ptx(${NAME} "${params}")
+  foreach(device IN LISTS SLUICE_DEVICES)
+    _sluice_add_kernel(${device}_kernels ${NAME} forward ${device} "${params}" "${params}" "${SLUICE_AVX2}-${SLUICE_FEATURES_${device}}")
+  endforeach()
   if(forward_only)
     return()
   endif()
@@ -159,19 +172,11 @@ function(_sluice_symbol OUT NAME DIRECTION DEVICE KEY)
   set(${OUT} ${symbol} PARENT_SCOPE)
 endfunction()
 
-# What a CUDA driver would be given: no GPU and no CUDA is needed to write it.
-function(_sluice_add_ptx NAME params)
-  _sluice_symbol(symbol ${NAME} forward cuda "${params}")
-  set(folder ${CMAKE_CURRENT_BINARY_DIR}/ptx)
-  file(MAKE_DIRECTORY ${folder})
-  file(GLOB data CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/schedules/cuda/${NAME}.params)
-  add_custom_command(OUTPUT ${folder}/${symbol}.ptx
-    COMMAND ${NAME}.generator -g ${NAME}_forward -f ${symbol} -e device_code -o ${folder}
-            target=${SLUICE_AVX2}-user_context-no_runtime-cuda-cuda_capability_80
-            schedule_folder=${PROJECT_SOURCE_DIR}/schedules ${params}
-    COMMAND ${CMAKE_COMMAND} -E rename ${symbol}.device_code ${symbol}.ptx
-    WORKING_DIRECTORY ${folder} DEPENDS ${NAME}.generator ${data} VERBATIM)
-  set_property(GLOBAL APPEND PROPERTY SLUICE_PTX ${folder}/${symbol}.ptx)
+# What the host of a device computes itself, for vectors of the width that kernels for devices expect.
+function(_sluice_add_host_kernels NAME DIRECTION)
+  foreach(device IN LISTS SLUICE_DEVICES)
+    _sluice_add_kernel(${device}_kernels ${NAME} ${DIRECTION} ${device} "" "" "${SLUICE_AVX2}")
+  endforeach()
 endfunction()
 
 # SET: library; DIRECTION: forward, pack, update, derived, backward, saved or step; KEY: what a graph node must say to get this kernel.
@@ -203,9 +208,21 @@ function(_sluice_add_kernel SET NAME DIRECTION DEVICE KEY PARAMS TARGETS)
     set(features ${SLUICE_RUNTIME_FEATURES})
     set(runtime sluice_halide_runtime)
   endif()
+  set(device_code "")
+  if(NOT DEVICE STREQUAL "cpu")
+    set(features user_context)
+    set(runtime sluice_${DEVICE}_runtime)
+    if(DEVICE STREQUAL "cuda" AND NOT DIRECTION MATCHES "^(pack|update)$")
+      set(device_code DEVICE_CODE ptx)
+    endif()
+  endif()
   list(TRANSFORM TARGETS APPEND -${features})
+  set(ptx "")
   add_halide_library(${symbol} FROM ${NAME}.generator GENERATOR ${NAME}_${generator_direction} USE_RUNTIME ${runtime}
-                     TARGETS ${TARGETS} PARAMS ${PARAMS} ${schedule_folder} DEPENDS ${data})
+                     TARGETS ${TARGETS} PARAMS ${PARAMS} ${schedule_folder} DEPENDS ${data} ${device_code})
+  if(ptx)
+    set_property(GLOBAL APPEND PROPERTY SLUICE_PTX ${ptx})
+  endif()
   set_target_properties(${symbol} PROPERTIES EXCLUDE_FROM_ALL TRUE)
   string(REPLACE ";" "," key "${KEY}")
   set_property(GLOBAL APPEND PROPERTY SLUICE_${SET} "${NAME}|${DIRECTION}|${DEVICE}|${symbol}|${key}")
@@ -217,29 +234,42 @@ function(sluice_finish_layers)
   get_property(macs GLOBAL PROPERTY SLUICE_MACS)
   get_property(requirements GLOBAL PROPERTY SLUICE_REQUIREMENTS)
   file(GLOB composites CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.graph)
-  foreach(set IN ITEMS kernels training_kernels test_kernels device_kernels)
+  set(devices ${SLUICE_DEVICES})
+  list(TRANSFORM devices APPEND _kernels)
+  foreach(set IN ITEMS kernels training_kernels test_kernels ${devices})
     get_property(rows GLOBAL PROPERTY SLUICE_${set})
     get_property(libraries GLOBAL PROPERTY SLUICE_${set}_TARGETS)
     list(JOIN rows "\n" text)
     file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${set}.list CONTENT "${text}\n" @ONLY)
     set(source ${CMAKE_CURRENT_BINARY_DIR}/${set}.cpp)
+    set(module "")
+    if(set IN_LIST devices)
+      set(module --module)
+    endif()
     add_custom_command(OUTPUT ${source}
       COMMAND ${SLUICE_PYTHON} ${PROJECT_SOURCE_DIR}/tools/kernel_table.py --name ${set} --kernels
-              ${CMAKE_CURRENT_BINARY_DIR}/${set}.list --output ${source}
+              ${CMAKE_CURRENT_BINARY_DIR}/${set}.list --output ${source} ${module}
               --schemas ${schemas} --composites ${composites} --macs ${macs} --requirements ${requirements}
       DEPENDS ${PROJECT_SOURCE_DIR}/tools/kernel_table.py ${CMAKE_CURRENT_BINARY_DIR}/${set}.list ${schemas} ${composites}
       VERBATIM)
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-O0;-g0")  # a table: runs once
-    add_library(sluice_${set} STATIC EXCLUDE_FROM_ALL ${source})
+    if(set IN_LIST devices)
+      add_library(sluice_${set} OBJECT EXCLUDE_FROM_ALL ${source})  # of a module
+      set_target_properties(sluice_${set} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    else()
+      add_library(sluice_${set} STATIC EXCLUDE_FROM_ALL ${source})
+    endif()
     target_include_directories(sluice_${set} PUBLIC ${PROJECT_SOURCE_DIR})
-    target_link_libraries(sluice_${set} PUBLIC ${libraries} Halide::Runtime PRIVATE sluice_kernel_data sluice_options)
-    if(NOT set STREQUAL "kernels")
+    target_link_libraries(sluice_${set} PUBLIC ${libraries} Halide::Runtime PRIVATE sluice_options)
+    if(NOT set IN_LIST devices)
+      target_link_libraries(sluice_${set} PRIVATE sluice_kernel_data)
+    endif()
+    if(NOT set STREQUAL "kernels" AND NOT set IN_LIST devices)
       target_link_libraries(sluice_${set} PUBLIC sluice_kernels)  # has the schemas
     endif()
     target_compile_features(sluice_${set} PUBLIC cxx_std_20)
   endforeach()
   get_property(ptx GLOBAL PROPERTY SLUICE_PTX)
-  add_custom_target(sluice_ptx DEPENDS ${ptx})
   list(JOIN ptx "\n" text)
   file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/ptx.list CONTENT "${text}\n" @ONLY)
 endfunction()

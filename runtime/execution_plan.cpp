@@ -41,7 +41,7 @@ ExecutionPlan::ExecutionPlan(const Graph &graph, const std::vector<LayerNode> &l
     }
   }
   settle_lifetimes(graph, options);
-  place();
+  place(options);
 }
 
 int ExecutionPlan::add_tensor(const std::string &name, const Extents &extents, int step) {
@@ -163,7 +163,7 @@ void ExecutionPlan::settle_lifetimes(const Graph &graph, const PlanOptions &opti
   }
 }
 
-void ExecutionPlan::place() {
+void ExecutionPlan::place(const PlanOptions &options) {
   std::vector<Lifetime> lifetimes;
   std::vector<size_t> roots;
   for (size_t t = 0; t < tensors_.size(); t++) {
@@ -171,7 +171,7 @@ void ExecutionPlan::place() {
     roots.push_back(t);
     lifetimes.push_back({tensors_[t].bytes(), tensors_[t].first, tensors_[t].last});
   }
-  const MemoryPlan plan = plan_memory(lifetimes);
+  const MemoryPlan plan = plan_memory(lifetimes, options.alignment);
   for (size_t i = 0; i < roots.size(); i++) tensors_[roots[i]].offset_bytes = plan.offsets[i];
   arena_bytes_ = plan.size_bytes;
 }

@@ -32,6 +32,7 @@ struct PlanOptions {
   std::vector<std::string> keep;  // tensors that must survive to the end, besides the graph's outputs
   bool keep_all = false;          // training: backward reads everything
   int processes = 1;              // that an all_gather joins
+  int alignment = 64;             // of tensors in the arena, bytes: a device may want more
 };
 
 class ExecutionPlan {
@@ -52,6 +53,8 @@ class ExecutionPlan {
 
   // Where a tensor is in an arena that begins at `base`; strides are those of its root.
   BufferView view(int tensor, float *base) const;
+  // The tensor it lives in, itself if in none.
+  int root(int tensor) const;
 
  private:
   int add_tensor(const std::string &name, const Extents &extents, int step);
@@ -60,8 +63,7 @@ class ExecutionPlan {
   void add_concat(const Graph &graph, const Node &node, int step);
   std::vector<Extents> extents_of(const std::vector<std::string> &names) const;
   void settle_lifetimes(const Graph &graph, const PlanOptions &options);
-  void place();
-  int root(int tensor) const;
+  void place(const PlanOptions &options);
 
   std::vector<PlannedTensor> tensors_;
   std::vector<PlannedStep> steps_;

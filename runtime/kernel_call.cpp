@@ -7,6 +7,8 @@
 
 #include <cstring>
 
+#include "runtime/device.h"
+#include "runtime/device_block.h"
 #include "weights_io/error.h"
 
 namespace sluice {
@@ -32,6 +34,13 @@ std::vector<std::string> names_of(const halide_filter_metadata_t *metadata, Keep
     if (keep(metadata->arguments[i])) names.push_back(port_name(metadata->arguments[i]));
   }
   return names;
+}
+
+// From a view's first element to its last.
+int64_t span_bytes(const BufferView &view) {
+  int64_t last = 0;
+  for (size_t d = 0; d < view.extents.size(); d++) last += (view.extents[d] - 1) * view.strides[d];
+  return (last + 1) * view.type.bytes();
 }
 
 }  // namespace
@@ -171,6 +180,39 @@ std::map<std::string, std::vector<int64_t>> KernelCall::query() {
   return wanted;
 }
 
+// Where kernels of the device cannot begin at this place, the values pass through the host.
+void KernelCall::place(Argument &argument, CallContext &context) {
+  argument.block = nullptr;
+  argument.attached = false;
+  for (const DeviceBlock *block : context.blocks) {
+    if (block->holds(argument.view.data)) argument.block = block;
+  }
+  if (argument.block == nullptr) return;
+  argument.attached = argument.block->attach(argument.buffer, context);
+  if (argument.attached && !is_input(*argument.description)) argument.buffer.set_device_dirty(false);
+  if (!argument.attached) argument.block->download(argument.view.data, span_bytes(argument.view));
+}
+
+// What the device holds of it: results come back or stay in their block, whatever happened the rest is freed.
+int KernelCall::settle(Argument &argument, CallContext &context, int code) {
+  halide_buffer_t &buffer = argument.buffer;
+  const bool written = code == 0 && is_output(*argument.description);
+  if (argument.attached) {
+    const halide_device_interface_t *driver = buffer.device_interface;
+    if (written && buffer.host_dirty()) code = driver->copy_to_device(&context, &buffer, driver);  // the host made it
+    argument.block->detach(buffer, context);
+    return code;
+  }
+  if (buffer.device_interface != nullptr) {
+    if (written) code = buffer.device_interface->copy_to_host(&context, &buffer);
+    const int freed = buffer.device_interface->device_free(&context, &buffer);
+    if (code == 0) code = freed;
+  }
+  if (written && code == 0 && argument.block != nullptr)
+    argument.block->upload(argument.view.data, span_bytes(argument.view));
+  return code;
+}
+
 void KernelCall::run(CallContext *given) {
   CallContext own;
   CallContext &context = given != nullptr ? *given : own;
@@ -178,18 +220,20 @@ void KernelCall::run(CallContext *given) {
     if (std::strcmp(argument.description->name, kContextArgument) == 0) continue;
     if (!argument.bound)
       fail(fmt::format("port '{}' of kernel {} is not bound", port_name(*argument.description), kernel_.symbol));
-    if (!is_scalar(*argument.description)) fill(argument, true);
+    if (is_scalar(*argument.description)) continue;
+    fill(argument, true);
+    place(argument, context);
   }
   int code = call(context);
-  for (Argument &argument : arguments_) {  // what the device holds: results come back, whatever happened all is freed
-    if (argument.buffer.device_interface == nullptr) continue;
-    if (code == 0 && is_output(*argument.description)) code = halide_copy_to_host(&context, &argument.buffer);
-    const int freed = halide_device_free(&context, &argument.buffer);
-    if (code == 0) code = freed;
+  for (Argument &argument : arguments_) {
+    if (argument.bound && !is_scalar(*argument.description)) code = settle(argument, context, code);
   }
   if (context.cancelled != nullptr && context.cancelled->load())
     throw Error(ErrorCode::interrupted, where_ + ": cancelled");
-  if (code != 0) fail(fmt::format("kernel {} failed ({}): {}", kernel_.symbol, code, context.error));
+  if (code == 0) return;
+  const std::string what = fmt::format("kernel {} failed ({}): {}", kernel_.symbol, code, context.error);
+  if (kernel_.device != "cpu") throw DeviceError(fmt::format("{}: {}", where_, what));
+  fail(what);
 }
 
 }  // namespace sluice

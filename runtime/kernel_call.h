@@ -31,10 +31,15 @@ class BufferView {
   int64_t elements() const;
 };
 
+class DeviceBlock;
+
 // What a running kernel is given as user_context: where errors go, and whether to stop.
 struct CallContext {
   std::string error;                             // Halide's message; first one wins
   const std::atomic<bool> *cancelled = nullptr;  // polled before every parallel task
+  // For a kernel of a device: memory of the host that has a twin there. Buffers that lie in it are read and written on
+  // the device alone; the caller sees to it that their values are there.
+  std::vector<const DeviceBlock *> blocks = {};
 };
 
 // One call in the making. Arguments are bound by the names in the kernel's metadata; a missing, unknown or misshapen
@@ -55,8 +60,8 @@ class KernelCall {
   // Extents the kernel wants for a buffer that is not bound (or bound without data), given those that are. Touches no
   // memory.
   std::map<std::string, std::vector<int64_t>> query();
-  // Runs; afterwards outputs are in host memory and nothing is left on a device. Error input_failed or interrupted on
-  // failure.
+  // Runs; afterwards outputs are in host memory and nothing is left on a device, but for what lies in the context's
+  // blocks. Error input_failed (of a device's kernel DeviceError) or interrupted on failure.
   void run(CallContext *context = nullptr);
 
  private:
@@ -67,10 +72,14 @@ class KernelCall {
     halide_buffer_t buffer{};
     halide_dimension_t dims[kMaxDimensions]{};
     halide_scalar_value_t scalar{};
+    const DeviceBlock *block = nullptr;  // that the view lies in
+    bool attached = false;               // the buffer is the block's, on the device
   };
   Argument &find(const std::string &name);
   void fill(Argument &argument, bool with_data);
   int call(CallContext &context);
+  void place(Argument &argument, CallContext &context);
+  int settle(Argument &argument, CallContext &context, int code);
   [[noreturn]] void fail(const std::string &what) const;
 
   const Kernel &kernel_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The process-wide hooks into Halide's runtime: errors that do not abort, cancellation, threads, choice of kernel set.
-#include <HalideRuntime.h>
+#include "runtime/kernel_runtime.h"
 
 #include <cstdlib>
 #include <mutex>
@@ -16,6 +16,8 @@ namespace {
 constexpr int kCancelled = -1000;
 std::mutex error_mutex;
 bool avx512_allowed = true;
+
+}  // namespace
 
 void record_error(void *user_context, const char *message) {
   auto *context = static_cast<CallContext *>(user_context);
@@ -33,6 +35,8 @@ int run_task(void *user_context, halide_task_t task, int index, uint8_t *closure
     return kCancelled;
   return task(user_context, index, closure);
 }
+
+namespace {
 
 bool processor_has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool processor_has_avx512() {

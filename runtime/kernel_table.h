@@ -91,6 +91,5 @@ class KernelTable {
 void register_kernels(KernelTable &table);
 void register_training_kernels(KernelTable &table);
 void register_test_kernels(KernelTable &table);
-void register_device_kernels(KernelTable &table);
 
 }  // namespace sluice

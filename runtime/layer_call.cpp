@@ -136,9 +136,9 @@ std::map<std::string, Extents> parameter_extents(const LayerNode &layer, const s
   return all;
 }
 
-std::map<std::string, Extents> packed_extents(const LayerNode &layer,
+std::map<std::string, Extents> packed_extents(const LayerNode &layer, const Kernel &kernel,
                                               const std::map<std::string, Extents> &parameters) {
-  KernelCall pack(layer.kernel("pack"), layer.where());
+  KernelCall pack(kernel, layer.where());
   for (const SchemaPort *port : layer.schema().stored())
     pack.bind(port->name, slice(layer, *port, BufferView(nullptr, parameters.at(port->name)), 0));
   layer.bind_scalars(pack);
@@ -149,9 +149,9 @@ std::vector<Extents> output_extents(const LayerNode &layer, const std::vector<Ex
   const LayerSchema &schema = layer.schema();
   const auto given = port_extents(layer, inputs);
   layer.check_requirements(given);
-  KernelCall forward(layer.kernel("forward"), layer.where());
+  KernelCall forward(layer.cpu_kernel("forward"), layer.where());
   if (!schema.parameters.empty()) {
-    for (const auto &[name, extents] : packed_extents(layer, parameter_extents(layer, given)))
+    for (const auto &[name, extents] : packed_extents(layer, layer.cpu_kernel("pack"), parameter_extents(layer, given)))
       forward.bind(name, BufferView(nullptr, extents));
   }
   for (const SchemaPort &port : schema.inputs) {

@@ -32,8 +32,9 @@ std::vector<Extents> output_extents(const LayerNode &layer, const std::vector<Ex
 // they are not known.
 std::map<std::string, Extents> parameter_extents(const LayerNode &layer, const std::map<std::string, Extents> &inputs);
 
-// Extents of the packed parameters of one group, from those of the parameters and state.
-std::map<std::string, Extents> packed_extents(const LayerNode &layer, const std::map<std::string, Extents> &parameters);
+// Extents of the packed parameters of one group as a pack kernel makes them, from those of the parameters and state.
+std::map<std::string, Extents> packed_extents(const LayerNode &layer, const Kernel &pack,
+                                              const std::map<std::string, Extents> &parameters);
 
 // The extents of the node's inputs as its ports see them.
 std::map<std::string, Extents> port_extents(const LayerNode &layer, const std::vector<Extents> &inputs);

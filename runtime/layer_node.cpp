@@ -269,6 +269,11 @@ const Kernel &LayerNode::kernel(const std::string &direction, const std::map<std
                           describe_variant(direction)));
 }
 
+const Kernel &LayerNode::cpu_kernel(const std::string &direction) const {
+  const Kernel *kernel = table_->find(node_->op, direction, "cpu", values_);
+  return kernel != nullptr ? *kernel : this->kernel(direction);
+}
+
 std::vector<const SchemaPort *> LayerNode::parameters() const {
   std::vector<const SchemaPort *> ports;
   for (const SchemaPort &port : schema_->parameters) {
@@ -353,9 +358,6 @@ std::optional<int64_t> LayerNode::axis_extent(const SchemaAxis &axis,
   if (extent && *extent > 0) return extent;
   throw Error(ErrorCode::bad_file, fmt::format("{}: {} is not a positive whole number", location_, axis.extent));
 }
-
-// The expression is about one call; a node with groups is so many calls on slices of the channels. Ports that the node
-// leaves out count as empty.
 
 std::optional<Extents> LayerNode::parameter_extents(const SchemaPort &port,
                                                     const std::map<std::string, Extents> &inputs) const {

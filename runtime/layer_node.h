@@ -29,6 +29,9 @@ class LayerNode {
   const std::string &device() const { return device_; }
   // `more`: values besides the node's own that the kernel must be built for (stage=...).
   const Kernel &kernel(const std::string &direction, const std::map<std::string, std::string> &more = {}) const;
+  // The CPU's: it is asked for shapes on every device. What a query answers follows from the schedule where the kernel
+  // does not read all of its input.
+  const Kernel &cpu_kernel(const std::string &direction) const;
   const Kernel *find_kernel(const std::string &direction,
                             const std::map<std::string, std::string> &more) const;  // nullptr: there is none
   // Do all of "attribute=value|value" and "attribute!=value", between blanks, hold for this node?

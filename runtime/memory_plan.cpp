@@ -8,15 +8,12 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kAlignment = 64;
-
-int64_t aligned(int64_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
-
 bool overlap(const Lifetime &a, const Lifetime &b) { return a.first <= b.last && b.first <= a.last; }
 
 }  // namespace
 
-MemoryPlan plan_memory(const std::vector<Lifetime> &lifetimes) {
+MemoryPlan plan_memory(const std::vector<Lifetime> &lifetimes, int64_t alignment) {
+  const auto aligned = [&](int64_t size) { return (size + alignment - 1) / alignment * alignment; };
   MemoryPlan plan;
   plan.offsets.assign(lifetimes.size(), 0);
   std::vector<size_t> order(lifetimes.size());

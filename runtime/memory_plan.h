@@ -16,7 +16,7 @@ struct MemoryPlan {
   int64_t size_bytes = 0;        // of the arena
 };
 
-// Largest first, each at the lowest offset that is free during its life. Offsets are multiples of 64 bytes.
-MemoryPlan plan_memory(const std::vector<Lifetime> &lifetimes);
+// Largest first, each at the lowest offset that is free during its life. Offsets are multiples of `alignment` bytes.
+MemoryPlan plan_memory(const std::vector<Lifetime> &lifetimes, int64_t alignment = 64);
 
 }  // namespace sluice

@@ -8,10 +8,10 @@
 #include <cstdlib>
 
 #include "runtime/arena.h"
+#include "runtime/device.h"
+#include "runtime/device_block.h"
 #include "runtime/graph_file.h"
 #include "runtime/input_shapes.h"
-#include "runtime/layer_call.h"
-#include "runtime/process_group.h"
 #include "runtime/structural.h"
 #include "runtime/tensor_layout.h"
 #include "weights_io/error.h"
@@ -30,7 +30,9 @@ std::map<std::string, std::string> parameters_of(const Archive &archive, std::ma
 }
 
 const KernelTable &table_of(const LoadOptions &options) {
-  return options.table != nullptr ? *options.table : KernelTable::linked();
+  if (options.table != nullptr) return *options.table;
+  const Device *device = find_device(options.device);
+  return device != nullptr ? device->table() : KernelTable::linked();
 }
 
 bool has_algorithm(const std::string &op, const KernelTable &table) {
@@ -39,14 +41,6 @@ bool has_algorithm(const std::string &op, const KernelTable &table) {
   const auto &attributes = schema->second.attributes;
   return std::any_of(attributes.begin(), attributes.end(),
                      [](const SchemaAttribute &attribute) { return attribute.name == "algorithm"; });
-}
-
-// Has `state` other values for what the node has?
-bool changes(const LayerNode &layer, const TensorMap &state) {
-  if (state.empty() || layer.schema().parameters.empty()) return false;
-  const auto stored = layer.stored();
-  return std::any_of(stored.begin(), stored.end(),
-                     [&](const SchemaPort *port) { return state.contains(layer.weight_name(*port)); });
 }
 
 // SLUICE_ALGORITHM=direct is for the whole process: no Winograd anywhere.
@@ -83,14 +77,15 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, Arc
 }
 
 Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
-    : graph_(std::move(graph)), weights_(std::move(weights)) {
+    : options_(options), device_(find_device(options.device)), graph_(std::move(graph)), weights_(std::move(weights)) {
   prepare_kernels();
   const KernelTable &table = table_of(options);
   const std::string algorithm = algorithm_of(options);
   for (Node &node : graph_.nodes) {
     if (!is_structural(node.op) && has_algorithm(node.op, table))
       node.attributes.emplace("algorithm", AttributeValue{{algorithm}});
-    if (!is_structural(node.op)) layers_.emplace_back(graph_, node, table, options.device);
+    if (!is_structural(node.op))
+      layers_.emplace_back(graph_, node, table, device_ == nullptr ? "cpu" : device_->kind());
   }
   for (auto &[name, weight] : weights_) {
     if (weight.dtype != DType::f32) weight = to_f32(weight);
@@ -103,8 +98,10 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
   }
   check_weights();
   pack_all();
-  if (!options.keep_weights) drop_packed_weights();
+  if (!options.keep_weights && !(device_ != nullptr && chooses_itself(options.device))) drop_packed_weights();
 }
+
+Model::~Model() = default;
 
 // A plan at some picture size, to know the channels of every tensor; none where the graph leaves channels open or its
 // layers need another size. What is wrong then shows when a real input comes.
@@ -124,7 +121,9 @@ std::unique_ptr<ExecutionPlan> Model::nominal_plan(int64_t size) const {
   }
 }
 
-ExecutionPlan Model::plan(const std::map<std::string, Extents> &input_extents, const PlanOptions &options) const {
+ExecutionPlan Model::plan(const std::map<std::string, Extents> &input_extents, const PlanOptions &given) const {
+  PlanOptions options = given;
+  if (device_ != nullptr) options.alignment = std::max(options.alignment, device_->alignment());
   ExecutionPlan plan(graph_, layers_, input_extents, options);
   std::string wrong;
   for (const LayerNode &layer : layers_) wrong += misshapen(layer, plan.inputs_of(layer));
@@ -133,114 +132,6 @@ ExecutionPlan Model::plan(const std::map<std::string, Extents> &input_extents, c
                 fmt::format("model {}: the weights do not fit; misshapen:{}", graph_.model, wrong));
   }
   return plan;
-}
-
-void Model::update_state(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state) const {
-  const LayerNode &layer = *step.layer;
-  TensorMap made;
-  call_layer(layer, layer.kernel("update"), [&](const std::string &argument, int64_t) {
-    const SchemaPort &port = *argument_port(layer.schema(), argument);
-    for (size_t i = 0; i < step.inputs.size(); i++) {
-      if (&layer.schema().inputs[i] == &port) return plan.view(step.inputs[i], arena);
-    }
-    BufferView now = parameter(layer, port, state);
-    if (argument == port.name) return now;
-    StoredTensor &next = made[argument];
-    next = StoredTensor::of_f32({now.extents.rbegin(), now.extents.rend()});
-    return BufferView(next.f32(), now.extents);
-  });
-  for (const SchemaPort *port : layer.stored()) {
-    const auto next = made.find("new_" + port->name);
-    if (next == made.end()) continue;
-    const std::string name = layer.weight_name(*port);
-    next->second.shape = weights_.at(name).shape;
-    state[name] = std::move(next->second);
-  }
-}
-
-TensorMap Model::state_of(const LayerNode &layer, const TensorMap &state) const {
-  TensorMap now;
-  for (const SchemaPort &port : layer.schema().state) {
-    if (!layer.holds(port.when)) continue;
-    const std::string name = layer.weight_name(port);
-    const auto changed = state.find(name);
-    now[name] = changed != state.end() ? changed->second : weights_.at(name);
-  }
-  return now;
-}
-
-void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
-                          TensorMap &state, UsedState *used) const {
-  const LayerNode &layer = *step.layer;
-  const bool has_parameters = !layer.schema().parameters.empty();
-  PackedGroups repacked;
-  Arena memory;
-  const auto repack = [&] {
-    repacked = packed_layout(layer, state);
-    memory = place_packed({&repacked});
-    fill_packed(layer, state, repacked);
-  };
-  const StateUpdate update = layer.updates_state();
-  if (update == StateUpdate::after && has_parameters) repack();
-  if (update == StateUpdate::after && used != nullptr) (*used)[step.node->name] = state_of(layer, state);
-  if (update != StateUpdate::none) update_state(step, plan, arena, state);
-  if (update == StateUpdate::before && used != nullptr) (*used)[step.node->name] = state_of(layer, state);
-  if (update == StateUpdate::none && changes(layer, state)) {  // another node with these weights ran before
-    repack();
-    if (used != nullptr) (*used)[step.node->name] = state_of(layer, state);
-  }
-  if (update == StateUpdate::before && has_parameters) repack();
-  const auto &packed = has_parameters && repacked.empty() ? packed_.at(layer.node().name) : repacked;
-  CallContext context;
-  context.cancelled = options.cancel;
-  call_layer(
-      layer, layer.kernel("forward"),
-      [&](const std::string &argument, int64_t group) {
-        const LayerSchema &schema = layer.schema();
-        for (size_t i = 0; i < schema.inputs.size(); i++) {
-          if (schema.inputs[i].name != argument) continue;
-          return i < step.inputs.size() ? plan.view(step.inputs[i], arena) : neutral_input(schema.inputs[i]);
-        }
-        for (size_t i = 0; i < step.outputs.size(); i++) {
-          if (schema.outputs[i].name == argument) return plan.view(step.outputs[i], arena);
-        }
-        for (const Packed &port : packed.at(static_cast<size_t>(group))) {
-          if (port.name == argument) return port.view();
-        }
-        throw Error(ErrorCode::input_failed, fmt::format("{}: nothing for port '{}'", layer.where(), argument));
-      },
-      &context);
-}
-
-void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &options, TensorMap &state,
-                    UsedState *used) const {
-  const int total = static_cast<int>(plan.steps().size());
-  int done = 0;
-  for (const PlannedStep &step : plan.steps()) {
-    if (options.progress) options.progress(done, total, step.node->name);
-    if (options.cancel != nullptr && options.cancel->load())
-      throw Error(ErrorCode::interrupted, fmt::format("model {}: cancelled", graph_.model));
-    done++;
-    if (step.layer != nullptr) {
-      execute_layer(step, plan, arena, options, state, used);
-    } else if (step.node->op == "reshape") {
-      copy_reshaped(plan.view(step.inputs[0], arena), plan.view(step.outputs[0], arena));
-    } else if (step.node->op == "all_gather") {
-      gather_view(options.group == nullptr ? alone() : *options.group, plan.view(step.inputs[0], arena),
-                  plan.view(step.outputs[0], arena));
-    } else if (step.node->op == "concat") {
-      int64_t channel = 0;
-      for (const int input : step.inputs) {
-        const BufferView from = plan.view(input, arena);
-        BufferView to = plan.view(step.outputs[0], arena);
-        to.data = static_cast<float *>(to.data) + channel;
-        to.extents = from.extents;
-        channel += from.extents[0];
-        if (from.data != to.data) copy_view(from, to);
-      }
-    }
-  }
-  if (options.progress) options.progress(total, total, "");
 }
 
 ExecutionPlan Model::plan_for(const TensorMap &inputs, const PlanOptions &options) const {
@@ -268,7 +159,29 @@ void Model::fill_inputs(const ExecutionPlan &plan, const TensorMap &inputs, floa
   }
 }
 
+// The same network, made when it is needed.
+const Model &Model::on_cpu() const {
+  std::call_once(cpu_made_, [&] {
+    LoadOptions options = options_;
+    options.device = "cpu";
+    options.table = nullptr;
+    cpu_ = std::make_unique<const Model>(graph_, weights_, options);
+  });
+  return *cpu_;
+}
+
 TensorMap Model::run(const TensorMap &inputs, const RunOptions &options) const {
+  try {
+    if (!not_there_.empty()) throw DeviceError(not_there_);
+    return run_here(inputs, options);
+  } catch (const DeviceError &error) {
+    if (!chooses_itself(options_.device)) throw;
+    if (options_.on_failure) options_.on_failure(error.what());
+  }
+  return on_cpu().run(inputs, options);
+}
+
+TensorMap Model::run_here(const TensorMap &inputs, const RunOptions &options) const {
   PlanOptions plan_options;
   plan_options.keep = options.keep;
   const ExecutionPlan plan = plan_for(inputs, plan_options);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@
 
 namespace sluice {
 
+class Device;
+class DeviceBlock;
+class DeviceTensors;
 class ProcessGroup;
 
 struct RunOptions {
@@ -32,7 +36,10 @@ struct RunOptions {
 struct LoadOptions {
   std::map<std::string, std::string> parameters;  // graph parameters (width); override those of the weights file
   std::string mode = "eval";                      // or "train": what {mode} in the graph stands for
+  // "cuda", "cuda:1", "opencl": see Device. "auto": CUDA where it works, else the CPU; a run that the device fails at
+  // is then computed by the CPU, and `on_failure` is told the reason.
   std::string device = "cpu";
+  std::function<void(const std::string &reason)> on_failure = {};
   // "direct": nodes that leave their algorithm open sum directly (no Winograd). Gradients are those of direct sums;
   // near the kinks of a network they are closest to them where the forward pass is one, too.
   std::string algorithm = "fastest";
@@ -41,7 +48,7 @@ struct LoadOptions {
   std::string purpose = "inference";
   // false: weights that were packed are given back, for a model that only runs: no gradients, no replace_weights.
   bool keep_weights = true;
-  const KernelTable *table = nullptr;  // default: KernelTable::linked()
+  const KernelTable *table = nullptr;  // default: the device's, KernelTable::linked() for the CPU
 };
 
 // How a graph file is read for a model of these options: with the composite layers of the table. Holds a pointer into
@@ -59,9 +66,11 @@ class Model {
                                            const LoadOptions &options = {});
   Model(Graph graph, TensorMap weights, const LoadOptions &options = {});
   Model(const Model &) = delete;
+  ~Model();
 
   const Graph &graph() const { return graph_; }
   const std::vector<LayerNode> &layers() const { return layers_; }
+  const Device *device() const { return device_; }  // null: the CPU
   const TensorMap &weights() const { return weights_; }
   int64_t packed_bytes() const { return packed_bytes_; }
 
@@ -72,7 +81,8 @@ class Model {
   // given size where they have the padded one. Errors name the input, what was expected and what came.
   TensorMap run(const TensorMap &inputs, const RunOptions &options = {}) const;
 
-  // What run() is made of, for callers that keep the arena (the backward walk, benchmarks).
+  // What run() is made of, without help from the CPU where a device fails, for callers that keep the arena (the
+  // backward walk, benchmarks).
   ExecutionPlan plan_for(const TensorMap &inputs, const PlanOptions &options) const;
   void fill_inputs(const ExecutionPlan &plan, const TensorMap &inputs, float *arena) const;
   // By node, of those that change their state: what the node itself computed with, which is what its gradient needs.
@@ -97,6 +107,8 @@ class Model {
   BufferView parameter(const LayerNode &layer, const SchemaPort &port, const TensorMap &state = {}) const;
 
  private:
+  TensorMap run_here(const TensorMap &inputs, const RunOptions &options) const;
+  const Model &on_cpu() const;
   std::unique_ptr<ExecutionPlan> nominal_plan(int64_t size) const;
   std::string misshapen(const LayerNode &layer, const std::map<std::string, Extents> &inputs) const;
   const StoredTensor *find_weight(const std::string &name) const;
@@ -107,17 +119,26 @@ class Model {
   Arena place_packed(const std::vector<PackedGroups *> &all) const;
   void fill_packed(const LayerNode &layer, const TensorMap &state, const PackedGroups &groups) const;
   void pack_all();
+  void upload_packed();
   void drop_packed_weights();
   void update_state(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state) const;
   void execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
-                     TensorMap &state, UsedState *used) const;
+                     TensorMap &state, UsedState *used, DeviceTensors *tensors) const;
+  void execute_structural(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
+                          DeviceTensors *tensors) const;
   TensorMap state_of(const LayerNode &layer, const TensorMap &state) const;
 
+  LoadOptions options_;
+  const Device *device_;
   Graph graph_;
   TensorMap weights_, joined_;  // joined_: of weight names that stand for several tensors
   std::vector<LayerNode> layers_;
   std::map<std::string, PackedGroups> packed_;  // by node
   Arena packed_memory_;
+  std::unique_ptr<DeviceBlock> packed_on_device_;
+  std::string not_there_;  // why the device could not take the weights
+  mutable std::once_flag cpu_made_;
+  mutable std::unique_ptr<const Model> cpu_;                               // stands in
   std::map<std::string, std::pair<Extents, std::vector<float>>> neutral_;  // by node and port
   int64_t packed_bytes_ = 0;
 };

@@ -12,12 +12,16 @@
 #include <set>
 
 #include "runtime/arena.h"
+#include "runtime/device.h"
+#include "runtime/device_block.h"
 #include "runtime/layer_call.h"
 #include "runtime/model.h"
 #include "weights_io/error.h"
 
 namespace sluice {
 namespace {
+
+constexpr int64_t kFloat = sizeof(float);
 
 // Shape of a parameter in a file.
 std::vector<int64_t> parameter_shape(const Extents &extents) { return {extents.rbegin(), extents.rend()}; }
@@ -141,13 +145,14 @@ Model::PackedGroups Model::packed_layout(const LayerNode &layer, const TensorMap
   std::map<std::string, Extents> plain;
   for (const SchemaPort *port : layer.schema().stored()) plain[port->name] = parameter(layer, *port, state).extents;
   std::vector<Packed> group;
-  for (const auto &[name, extents] : packed_extents(layer, plain)) group.push_back({name, extents});
+  for (const auto &[name, extents] : packed_extents(layer, layer.kernel("pack"), plain))
+    group.push_back({name, extents});
   return PackedGroups(static_cast<size_t>(layer.groups()), group);
 }
 
 // One block for all, not initialised: the pack kernels write every element.
 Arena Model::place_packed(const std::vector<PackedGroups *> &all) const {
-  constexpr int64_t kVector = 64;
+  const int64_t kVector = device_ == nullptr ? 64 : std::max(64, device_->alignment());
   const auto each = [&](const auto &visit) {
     for (PackedGroups *groups : all) {
       for (auto &group : *groups) {
@@ -189,6 +194,28 @@ void Model::pack_all() {
   if (halide_get_num_threads() != 1) beside = std::async(std::launch::async, work);
   work();
   if (beside.valid()) beside.get();
+  upload_packed();
+}
+
+// Once; then kernels of the device find them there.
+void Model::upload_packed() {
+  if (device_ == nullptr || packed_bytes_ == 0) return;
+  int64_t bytes = 0;
+  for (const auto &[node, groups] : packed_) {
+    for (const auto &group : groups) {
+      for (const Packed &port : group)
+        bytes = std::max(bytes, (port.values - packed_memory_.get()) * kFloat + port.bytes());
+    }
+  }
+  const std::string where = fmt::format("model {}", graph_.model);
+  try {
+    if (!packed_on_device_)
+      packed_on_device_ = std::make_unique<DeviceBlock>(*device_, packed_memory_.get(), bytes, true, where);
+    packed_on_device_->upload(packed_memory_.get(), bytes);
+  } catch (const DeviceError &error) {
+    if (!chooses_itself(options_.device)) throw;
+    not_there_ = error.what();
+  }
 }
 
 // The bytes, not the shapes. A layer that changes its state packs again when it runs.
@@ -242,6 +269,7 @@ void Model::replace_weights(const TensorMap &values) {
     const auto packed = packed_.find(layer.node().name);
     if (changed && packed != packed_.end()) fill_packed(layer, {}, packed->second);
   }
+  upload_packed();
 }
 
 }  // namespace sluice

@@ -222,9 +222,6 @@ class BadModelTest(ModelTestCase):
         for setting in ("width", "=8", "width=", "height=8", "width=x"):
             self.inpaint_fails(2, "--set", setting)
 
-    def test_device_without_kernels(self):
-        self.inpaint_fails(3, "--device", "cuda", says="cuda")
-
     def test_threads_out_of_range(self):
         self.inpaint_fails(2, "--threads", "-1")
         self.inpaint_fails(2, "--threads", "100000")

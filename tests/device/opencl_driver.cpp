@@ -3,11 +3,17 @@
 // count and pass on. OpenCL's own headers are not needed: its handles are pointers, its numbers fixed.
 #include "tests/device/opencl_driver.h"
 
-#include <HalideRuntime.h>
 #include <dlfcn.h>
+#include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <map>
+
+#include "runtime/device.h"
+#include "runtime/device_block.h"
+#include "runtime/device_module.h"
 
 // Read by the leak sanitizer where there is one: what PoCL and the loader never free.
 extern "C" const char *__lsan_default_suppressions() { return "leak:libpocl\nleak:libOpenCL\n"; }
@@ -67,6 +73,17 @@ Handle create_buffer(Handle context, uint64_t flags, size_t size, void *host, in
   return made;
 }
 
+Handle create_sub_buffer(Handle whole, uint64_t flags, uint32_t kind, const void *region, int32_t *error) {
+  const Handle made = real<decltype(&create_sub_buffer)>("clCreateSubBuffer")(whole, flags, kind, region, error);
+  buffers += made != nullptr;
+  return made;
+}
+
+int32_t retain_buffer(Handle buffer) {
+  buffers++;
+  return real<decltype(&retain_buffer)>("clRetainMemObject")(buffer);
+}
+
 int32_t release_buffer(Handle buffer) {
   buffers--;
   return real<decltype(&release_buffer)>("clReleaseMemObject")(buffer);
@@ -97,6 +114,8 @@ int32_t write_buffer(Handle queue, Handle buffer, uint32_t blocking, size_t offs
 
 void *watched_symbol(void *library, const char *name) {
   const std::map<std::string, void *> watched{{"clCreateBuffer", reinterpret_cast<void *>(create_buffer)},
+                                              {"clCreateSubBuffer", reinterpret_cast<void *>(create_sub_buffer)},
+                                              {"clRetainMemObject", reinterpret_cast<void *>(retain_buffer)},
                                               {"clReleaseMemObject", reinterpret_cast<void *>(release_buffer)},
                                               {"clEnqueueNDRangeKernel", reinterpret_cast<void *>(launch)},
                                               {"clEnqueueReadBuffer", reinterpret_cast<void *>(read_buffer)},
@@ -120,20 +139,44 @@ std::string missing_opencl() {
   return count != 0 ? "" : "the OpenCL driver has no device";
 }
 
-void watch_opencl() { next_symbol = halide_set_custom_get_library_symbol(watched_symbol); }
+void watch_opencl() { next_symbol = Device::open("opencl").module().set_custom_get_library_symbol(watched_symbol); }
 
 int opencl_launches() { return launches; }
 int opencl_buffers() { return buffers; }
 std::string opencl_device() { return device; }
 void fail_opencl_call(const std::string &function, int count) { failures[function] = count; }
 
-const KernelTable &device_kernels() {
-  static const KernelTable table = [] {
-    KernelTable made;
-    register_device_kernels(made);
-    return made;
-  }();
-  return table;
+const KernelTable &device_kernels() { return Device::open("opencl").table(); }
+
+LoadOptions on_opencl() {
+  LoadOptions options;
+  options.device = "opencl";
+  return options;
+}
+
+TensorMap run_on_opencl(const Model &model, const TensorMap &inputs, RunOptions options) {
+  std::vector<std::string> nodes;
+  std::vector<int> launches;
+  options.progress = [&](int, int, const std::string &node) {
+    nodes.push_back(node);
+    launches.push_back(opencl_launches());
+  };
+  const int64_t up = DeviceBlock::bytes_up(), down = DeviceBlock::bytes_down();
+  const int before = opencl_launches(), held = opencl_buffers();
+  const TensorMap outputs = model.run(inputs, options);
+  EXPECT_EQ(opencl_buffers(), held);
+  size_t computed = 0;
+  for (size_t i = 0; i + 1 < nodes.size(); i++) {
+    const bool is_layer = std::any_of(model.layers().begin(), model.layers().end(),
+                                      [&](const LayerNode &layer) { return layer.node().name == nodes[i]; });
+    computed += is_layer;
+    EXPECT_EQ(launches[i + 1] > launches[i], is_layer) << nodes[i];
+  }
+  EXPECT_EQ(computed, model.layers().size());
+  std::printf("ran on %s, %d launches, %lld bytes up, %lld down\n", opencl_device().c_str(), opencl_launches() - before,
+              static_cast<long long>(DeviceBlock::bytes_up() - up),
+              static_cast<long long>(DeviceBlock::bytes_down() - down));
+  return outputs;
 }
 
 }  // namespace sluice::testing

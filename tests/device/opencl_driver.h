@@ -4,12 +4,18 @@
 #pragma once
 #include <string>
 
-#include "runtime/kernel_table.h"
+#include "runtime/model.h"
 
 namespace sluice::testing {
 
-// The kernels for a device. No CPU kernel is in it.
+// The device's kernels, beside those of the CPU.
 const KernelTable &device_kernels();
+
+// A model that computes there.
+LoadOptions on_opencl();
+
+// Runs, and sees to it that every layer started a kernel on the device and that nothing but the weights stays there.
+TensorMap run_on_opencl(const Model &model, const TensorMap &inputs, RunOptions options = {});
 
 // Why no OpenCL kernel can run on this machine; empty if one can. Asks the driver, not Halide.
 std::string missing_opencl();
@@ -18,7 +24,7 @@ std::string missing_opencl();
 void watch_opencl();
 
 int opencl_launches();        // kernels started so far
-int opencl_buffers();         // device buffers held now
+int opencl_buffers();         // references to device buffers held now
 std::string opencl_device();  // the device that the last kernel was started on: its name, and its platform's
 
 // The `count`-th call from now of one of the watched functions fails: clCreateBuffer, clEnqueueNDRangeKernel,

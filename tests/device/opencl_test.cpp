@@ -20,37 +20,6 @@ namespace {
 // As for the CPU kernels: ten times what a plain float32 run of the independent reference got.
 constexpr double kLayerBound = 4e-6, kNetworkBound = 8e-5;
 
-LoadOptions on_device() {
-  LoadOptions options;
-  options.device = "opencl";
-  options.table = &device_kernels();
-  return options;
-}
-
-// Runs, and sees to it that every node but concatenations started a kernel on the device and left no memory there.
-TensorMap run_on_device(const Model &model, const TensorMap &inputs) {
-  std::vector<std::string> nodes;
-  std::vector<int> launches;
-  RunOptions options;
-  options.progress = [&](int, int, const std::string &node) {
-    nodes.push_back(node);
-    launches.push_back(opencl_launches());
-    EXPECT_EQ(opencl_buffers(), 0) << "before " << node;
-  };
-  const int before = opencl_launches();
-  const TensorMap outputs = model.run(inputs, options);
-  size_t computed = 0;
-  for (size_t i = 0; i + 1 < nodes.size(); i++) {
-    const bool is_layer = std::any_of(model.layers().begin(), model.layers().end(),
-                                      [&](const LayerNode &layer) { return layer.node().name == nodes[i]; });
-    computed += is_layer;
-    EXPECT_EQ(launches[i + 1] > launches[i], is_layer) << nodes[i];
-  }
-  EXPECT_EQ(computed, model.layers().size());
-  std::printf("ran on %s, %d launches\n", opencl_device().c_str(), opencl_launches() - before);
-  return outputs;
-}
-
 class OpenCl : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
@@ -63,8 +32,8 @@ class OpenClLayer : public OpenCl {};
 
 TEST_P(OpenClLayer, ForwardAsTheReference) {
   const Archive fixture = read_layer_fixture(GetParam());
-  const Model model(one_layer_graph(fixture, device_kernels()), one_layer_weights(fixture), on_device());
-  const TensorMap inputs = with_prefix(fixture.tensors, "in."), outputs = run_on_device(model, inputs);
+  const Model model(one_layer_graph(fixture, device_kernels()), one_layer_weights(fixture), on_opencl());
+  const TensorMap inputs = with_prefix(fixture.tensors, "in."), outputs = run_on_opencl(model, inputs);
   for (const auto &[name, expected] : with_prefix(fixture.tensors, "out.")) {
     EXPECT_LE(relative_error(outputs.at(output_tensor(name, inputs)), expected), kLayerBound) << name;
   }
@@ -77,11 +46,11 @@ TEST_F(OpenCl, WholeNetworkAsTheReference) {
   const std::filesystem::path models = std::filesystem::path(SLUICE_SOURCE_DIR) / "models";
   const Archive published = read_safetensors(fixture_path("deepfill2/cnum8.safetensors"));
   const Conversion weights = apply_names(read_names(models / "deepfill2.names"), published, "cnum8");
-  LoadOptions options = on_device();
+  LoadOptions options = on_opencl();
   options.parameters["width"] = "8";
   const Model model(read_graph(models / "deepfill2.graph", options.parameters), weights.tensors, options);
   const TensorMap fixture = read_safetensors(fixture_path("deepfill2/cnum8_forward.safetensors")).tensors;
-  const TensorMap outputs = run_on_device(model, {{"image", fixture.at("in.image")}, {"mask", fixture.at("in.mask")}});
+  const TensorMap outputs = run_on_opencl(model, {{"image", fixture.at("in.image")}, {"mask", fixture.at("in.mask")}});
   EXPECT_LE(relative_error(outputs.at("x1"), fixture.at("out.x1")), kNetworkBound);
   EXPECT_LE(relative_error(outputs.at("x2"), fixture.at("out.x2")), kNetworkBound);
 }

@@ -48,7 +48,8 @@ class GuardedNode {
       stored[port->name] = view(port->name).extents;
     }
     for (int64_t group = 0; group < node_.groups(); group++) {
-      for (const auto &[name, extents] : packed_extents(node_, stored)) add(of_group(name, group), extents);
+      for (const auto &[name, extents] : packed_extents(node_, node_.kernel("pack"), stored))
+        add(of_group(name, group), extents);
     }
     call(node_.kernel("pack"));
   }

@@ -6,124 +6,11 @@
 
 #include <cmath>
 
-#include "runtime/graph_file.h"
-#include "runtime/model.h"
 #include "runtime/training/gradients.h"
-#include "tests/support/fixture.h"
-#include "weights_io/names/names.h"
+#include "tests/models/network_cases.h"
 
 namespace sluice::testing {
 namespace {
-
-struct NetworkCase {
-  std::string model, weights, fixture;          // models/<model>.graph; tests/fixtures/<...>.safetensors
-  double value_bound = 0, gradient_bound = 0;   // ten times what a plain float32 run of the reference got
-  std::map<std::string, std::string> settings;  // besides those that the weights tell
-};
-
-void PrintTo(const NetworkCase &one, std::ostream *out) { *out << one.fixture; }
-
-const std::vector<NetworkCase> &network_cases() {
-  const std::string sketch = "sketchfill/", guide = "guidenet/";
-  static const std::vector<NetworkCase> cases{
-      {"sketchfill_shape", sketch + "shape_generator", sketch + "shape_generator_eval", 3e-6, 2e-5, {}},
-      {"sketchfill_shape", sketch + "shape_generator", sketch + "shape_generator_train", 4e-6, 0, {}},
-      {"sketchfill_shape_discriminator",
-       sketch + "shape_discriminator",
-       sketch + "shape_discriminator_eval",
-       2e-6,
-       6e-6,
-       {}},
-      {"sketchfill_shape_discriminator",
-       sketch + "shape_discriminator",
-       sketch + "shape_discriminator_train",
-       2e-6,
-       0,
-       {}},
-      {"sketchfill_appearance", sketch + "appearance_generator", sketch + "appearance_generator_eval", 2e-4, 0, {}},
-      {"sketchfill_appearance",
-       sketch + "appearance_generator",
-       sketch + "appearance_generator_eval_gradients",
-       1e-4,
-       9e-4,
-       {}},
-      {"sketchfill_appearance", sketch + "appearance_generator", sketch + "appearance_generator_train", 3e-4, 0, {}},
-      {"sketchfill_appearance",
-       sketch + "appearance_generator",
-       sketch + "appearance_generator_train_gradients",
-       1e-4,
-       1e-3,
-       {}},
-      {"sketchfill_appearance_discriminator",
-       sketch + "appearance_discriminator",
-       sketch + "appearance_discriminator_eval",
-       1e-5,
-       0,
-       {}},
-      {"sketchfill_appearance_discriminator",
-       sketch + "appearance_discriminator",
-       sketch + "appearance_discriminator_eval_gradients",
-       1e-5,
-       1e-3,
-       {}},
-      {"sketchfill_appearance_discriminator",
-       sketch + "appearance_discriminator",
-       sketch + "appearance_discriminator_train",
-       5e-6,
-       0,
-       {}},
-      {"guidenet", guide + "gn", guide + "gn_eval", 7e-4, 1e-4, {}},
-      {"guidenet", guide + "gn", guide + "gn_train", 2e-4, 0, {}},
-      {"guidenet", guide + "gns", guide + "gns_eval", 3e-4, 4e-4, {}},
-      {"guidenet", guide + "gns", guide + "gns_train", 2e-4, 0, {}},
-      {"dfn_steerable", "dfn/steerable", "dfn/steerable_forward", 3e-6, 7e-6, {}},
-      {"dfn_video", "dfn/video", "dfn/video_forward", 4e-6, 1e-5, {{"frames_in", "3"}, {"frames_out", "2"}}},
-      {"spatio_temporal", "spatio_temporal/net", "spatio_temporal/net_forward", 5e-6, 6e-6, {}},
-  };
-  return cases;
-}
-
-std::filesystem::path models() { return std::filesystem::path(SLUICE_SOURCE_DIR) / "models"; }
-
-// A fixture's network with the weights it was made with, and where each published weight went.
-struct Network {
-  Archive fixture;
-  std::shared_ptr<const Model> model;
-  std::map<std::string, std::string> ours;  // published weight -> name here
-};
-
-Network load(const NetworkCase &one, const std::string &algorithm = "fastest") {
-  Network network;
-  network.fixture = read_safetensors(fixture_path(one.fixture + ".safetensors"));
-  const NamesFile names = read_names(models() / (one.model + ".names"));
-  const Archive published = read_safetensors(fixture_path(one.weights + ".safetensors"));
-  Conversion conversion = apply_names(names, published, one.weights);
-  for (const NameDialect &dialect : names.dialects) {
-    for (const NameRule &rule : dialect.rules) {
-      const bool chosen = published.tensors.count(rule.source) != 0 && conversion.tensors.count(rule.targets[0]) != 0;
-      if (chosen && rule.targets.size() == 1) network.ours[rule.source] = rule.targets[0];
-    }
-  }
-  LoadOptions options;
-  options.parameters = conversion.parameters;
-  for (const auto &[name, value] : one.settings) options.parameters[name] = value;
-  const auto mode = network.fixture.metadata.find("mode");
-  if (mode != network.fixture.metadata.end()) options.mode = mode->second;
-  options.algorithm = algorithm;
-  network.model = std::make_shared<const Model>(read_graph(models() / (one.model + ".graph"), parse_options(options)),
-                                                std::move(conversion.tensors), options);
-  return network;
-}
-
-// Inputs of the fixture that the network has (a target is the loss's).
-TensorMap inputs_of(const Network &network) {
-  TensorMap inputs = with_prefix(network.fixture.tensors, "in.");
-  std::erase_if(inputs, [&](const auto &entry) {
-    const auto &list = network.model->graph().inputs;
-    return std::none_of(list.begin(), list.end(), [&](const GraphInput &input) { return input.name == entry.first; });
-  });
-  return inputs;
-}
 
 bool makes(const Network &network, const std::string &tensor) {
   const auto &nodes = network.model->graph().nodes;
@@ -148,7 +35,7 @@ double cross_entropy(const StoredTensor &frames, const StoredTensor &target, Sto
 class NetworkTest : public ::testing::TestWithParam<NetworkCase> {};
 
 TEST_P(NetworkTest, ValuesAsTheReference) {
-  const Network network = load(GetParam());
+  const Network network = load_network(GetParam());
   TensorMap state;
   RunOptions options;
   options.state = &state;
@@ -182,7 +69,9 @@ TEST_P(NetworkTest, ValuesAsTheReference) {
 class NetworkGradientTest : public NetworkTest {};  // the fixtures that have gradients
 
 TEST_P(NetworkGradientTest, GradientsAsTheReference) {
-  const Network network = load(GetParam(), "direct");
+  LoadOptions options;
+  options.algorithm = "direct";
+  const Network network = load_network(GetParam(), options);
   const TensorMap expected = with_prefix(network.fixture.tensors, "grad.");
   ASSERT_FALSE(expected.empty());
   const TensorMap inputs = inputs_of(network);

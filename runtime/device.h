@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// A device besides the CPU: its kernels and its driver, from a module beside the program.
+#pragma once
+#include <HalideRuntime.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "runtime/kernel_table.h"
+#include "weights_io/error.h"
+
+namespace sluice {
+
+struct DeviceModule;
+
+// What the driver refused or could not do: a launch that failed, no memory left.
+class DeviceError : public Error {
+ public:
+  explicit DeviceError(const std::string &message) : Error(ErrorCode::input_failed, message) {}
+};
+
+class Device {
+ public:
+  // "cuda", or "cuda:1" for the second one of this machine; a process computes on one of a kind. Loads the module
+  // where that has not been done; nothing is asked of the driver. The device lives as long as the process. Error
+  // not_found without the module, usage for another number than before.
+  static const Device &open(const std::string &name);
+
+  const std::string &kind() const { return kind_; }  // as kernels name it: "cuda"
+  // Every layer's schema; the CPU's kernels and the device's.
+  const KernelTable &table() const { return table_; }
+  const DeviceModule &module() const { return module_; }
+  const halide_device_interface_t &driver() const { return driver_; }
+  int alignment() const;
+
+  // Why nothing can be computed there, in the driver's words; empty if it can. Starts the driver, and asks it no more
+  // once it has answered well.
+  std::string missing() const;
+  // Error not_found, saying so.
+  void require() const;
+
+ private:
+  Device(const std::string &kind, const DeviceModule &module);
+
+  std::string kind_;
+  const DeviceModule &module_;
+  const halide_device_interface_t &driver_;
+  KernelTable table_;
+  mutable std::atomic<bool> works_{false};
+};
+
+// Is the name one of "auto"?
+bool chooses_itself(const std::string &name);
+// The device of a name, null for "cpu". "auto" is the first CUDA device where that works, else the CPU, and `reason` is
+// then why; "auto:<name>" is another device where that works.
+const Device *find_device(const std::string &name, std::string *reason = nullptr);
+
+}  // namespace sluice
