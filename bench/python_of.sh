@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # To be sourced: python_of FOLDER REQUIREMENTS [pip arguments] makes the environment FOLDER with the packages of the file REQUIREMENTS
 # when it is not there or they have changed.

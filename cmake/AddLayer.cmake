@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # sluice_add_layer(NAME [PACKED] [UPDATED] [DERIVED] [FORWARD_ONLY] [MACS formula] [REQUIRES condition...] [SAVED stage...] [STEPS stage...]
-#                  [TRANSFORMS name:value...] [PACKED_TRANSFORMS name...] [LINEAR key=value])
+#                  [TRANSFORMS name:value...] [PACKED_TRANSFORMS name...] [LINEAR key=value] [WEIGHT_GRADIENTS name:value...])
 #   builds the generator executable of one layer and every kernel that generators/variants.txt lists for it:
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
 #     sluice_training_kernels  backward, and the SAVED stages that backward takes as inputs
@@ -16,6 +16,8 @@
 #   (regular expressions, of one or more in the order of generators/variants.txt).
 #   DERIVED: what the linear part sees of a parameter, and its gradient, are kernels (generators/derived_parameters.h).
 #   LINEAR: variants with that value have a backward kernel of their linear part as well.
+#   WEIGHT_GRADIENTS: of LINEAR variants with these values, a kernel of the weight's gradient with transform=<name>
+#   (generators/weight_gradient.h).
 #   PACKED_TRANSFORMS: those with a pack kernel of their own.
 # Ops made of others are generators/<op>.graph; their text is part of the tables.
 # sluice_finish_layers() turns the collected kernels into those libraries, each with its table of kernels.
@@ -65,7 +67,7 @@ target_precompile_headers(sluice_generator_support PUBLIC <Halide.h>)
 target_compile_options(sluice_generator_support PUBLIC -O0 -g0)
 
 function(sluice_add_layer NAME)
-  cmake_parse_arguments(ARG "PACKED;UPDATED;DERIVED;FORWARD_ONLY" "MACS;LINEAR" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS" ${ARGN})
+  cmake_parse_arguments(ARG "PACKED;UPDATED;DERIVED;FORWARD_ONLY" "MACS;LINEAR" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS;WEIGHT_GRADIENTS" ${ARGN})
   if(SLUICE_ONLY_LAYERS AND NOT NAME IN_LIST SLUICE_ONLY_LAYERS)
     return()
   endif()
@@ -106,17 +108,9 @@ function(sluice_add_layer NAME)
     if(ARG_LINEAR AND ARG_LINEAR IN_LIST params)
       set(linear ${params} part=linear)
       _sluice_add_kernel(training_kernels ${NAME} backward cpu "${linear}" "${linear}" "${SLUICE_BOTH}")
+      _sluice_add_transforms(training_kernels ${NAME} weight_gradient "${params}" "${ARG_WEIGHT_GRADIENTS}")
     endif()
-    foreach(transform IN LISTS ARG_TRANSFORMS)
-      string(REPLACE ":" ";" values "${transform}")
-      list(POP_FRONT values name)
-      foreach(value IN LISTS values)
-        if("${params};" MATCHES "=${value};")
-          set(transformed ${params} transform=${name})
-          _sluice_add_kernel(kernels ${NAME} forward cpu "${transformed}" "${transformed}" "${SLUICE_BOTH}")
-        endif()
-      endforeach()
-    endforeach()
+    _sluice_add_transforms(kernels ${NAME} forward "${params}" "${ARG_TRANSFORMS}")
   endforeach()
   foreach(name IN LISTS ARG_PACKED_TRANSFORMS)
     _sluice_add_kernel(kernels ${NAME} pack cpu transform=${name} transform=${name} "${SLUICE_BOTH}")
@@ -136,6 +130,20 @@ function(sluice_add_layer NAME)
   endif()
   foreach(step IN LISTS ARG_STEPS)
     _sluice_add_kernel(test_kernels ${NAME} step cpu "stage=${step}" "stage=${step}" "${SLUICE_AVX2}")
+  endforeach()
+endfunction()
+
+# The kernels of a variant for those TRANSFORMS (name:value...) one of whose values it has.
+function(_sluice_add_transforms SET NAME DIRECTION params transforms)
+  foreach(transform IN LISTS transforms)
+    string(REPLACE ":" ";" values "${transform}")
+    list(POP_FRONT values name)
+    foreach(value IN LISTS values)
+      if("${params};" MATCHES "=${value};")
+        set(transformed ${params} transform=${name})
+        _sluice_add_kernel(${SET} ${NAME} ${DIRECTION} cpu "${transformed}" "${transformed}" "${SLUICE_BOTH}")
+      endif()
+    endforeach()
   endforeach()
 endfunction()
 
@@ -179,7 +187,7 @@ function(_sluice_add_host_kernels NAME DIRECTION)
   endforeach()
 endfunction()
 
-# SET: library; DIRECTION: forward, pack, update, derived, backward, saved or step; KEY: what a graph node must say to get this kernel.
+# SET: library; DIRECTION: forward, pack, update, derived, backward, weight_gradient, saved or step; KEY: what a graph node must say to get this kernel.
 function(_sluice_add_kernel SET NAME DIRECTION DEVICE KEY PARAMS TARGETS)
   _sluice_symbol(symbol ${NAME} ${DIRECTION} ${DEVICE} "${KEY}")
   set(generator_direction ${DIRECTION})

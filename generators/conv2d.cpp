@@ -2,7 +2,7 @@
 // Convolution over a picture (cross-correlation, as every framework has it), with norm and activation.
 #include "derived_parameters.h"
 #include "narrow_sums.h"
-#include "winograd.h"
+#include "weight_gradient.h"
 
 using namespace Halide;
 using sluice::Context;
@@ -105,7 +105,29 @@ struct Conv2d : sluice::winograd::Transformed {
               (weight.at("o") + 2 * in.lanes - 1) / (2 * in.lanes)};
     }
     if (port == "packed_bias") return {in["weight"].extent.at("o"), 2};
+    if (port == "grad_bias") return {in["grad_output"].extent.at("c")};
+    if (port == "grad_weight") {
+      return {winograd().across.taps(), winograd().down.taps(), in["input"].extent.at("c"),
+              in["grad_output"].extent.at("c")};
+    }
     return reader(in).extents(in, in["offset"].extent.at("o"));
+  }
+
+  // Of the nodes that have a transform and no norm: by tiles, and the bias by rows.
+  Stages weight_gradient(const Context &in) const {
+    Stages stages;
+    const sluice::ConvolutionInput input(in, reading, winograd().across.taps(), winograd().down.taps());
+    sluice::WeightGradient(in, winograd(), input, reading.value() == "doubled").define(stages, "grad_weight");
+    const Operand &upstream = in["grad_output"];
+    const Var o("o"), y("y"), n("n");
+    const RDom column(0, upstream.extent.at("x")), row(0, upstream.extent.at("y"), 0, upstream.extent.at("n"));
+    Func &rows = stages.add("bias_rows"), &bias = stages.add("bias");
+    rows(o, y, n) = in.constant(0);
+    rows(o, y, n) += upstream(o, column, y, n);
+    bias(o) = in.constant(0);
+    bias(o) += rows(o, row[0], row[1]);
+    stages.add("grad_bias")(o) = bias(o);
+    return stages;
   }
 
   Stages define(Context &in) const {
@@ -164,3 +186,4 @@ struct Conv2d : sluice::winograd::Transformed {
 
 SLUICE_REGISTER_LAYER(Conv2d, conv2d)
 SLUICE_REGISTER_DERIVED(Conv2d, conv2d)
+SLUICE_REGISTER_WEIGHT_GRADIENT(Conv2d, conv2d)

@@ -32,10 +32,11 @@ struct Glu : sluice::LayerDefaults {
   Stages define(Context &in) const {
     Stages stages;
     const Var c("c"), x("x"), y("y"), n("n");
-    stages.add("feature")(c, x, y, n) = in["input"](c, x, y, n);
-    stages.add("gate")(c, x, y, n) = in["input"](c + in["input"].extent.at("c") / 2, x, y, n);
+    const Var half("half");
+    Func &halves = stages.add("halves");  // an axis of its own, so that the gradient of each is asked for once
+    halves(c, half, x, y, n) = in["input"](c + half * (in["input"].extent.at("c") / 2), x, y, n);
     stages.add("output")(c, x, y, n) =
-        sluice::activate(activation, stages["feature"](c, x, y, n), in) * sluice::sigmoid(stages["gate"](c, x, y, n));
+        sluice::activate(activation, halves(c, 0, x, y, n), in) * sluice::sigmoid(halves(c, 1, x, y, n));
     return stages;
   }
 };

@@ -320,6 +320,7 @@ class BackwardGenerator : public LayerGenerator<Layer, BackwardGenerator<Layer>>
       if (gradient.has_update_definition()) {
         stored = Halide::Func(name);
         stored(Halide::_) = gradient(Halide::_);
+        plan.gradients.add("stored_" + port.name, stored);
       }
       *this->outputs_[name] = stored;
       for (int d = 0; d < dimensions(port); d++)

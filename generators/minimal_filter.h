@@ -3,6 +3,7 @@
 // points and interpolation. Source: Winograd, Arithmetic Complexity of Computations, section V; Lavin and Gray (arXiv
 // 1509.09308), section 4.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -101,6 +102,50 @@ class Filter {
     return Halide::mux(result, rows);
   }
 
+  // Row `point` of A times y: what a result's gradient is of the products.
+  Halide::Expr transposed_output_transform(const Halide::Expr &point, const Terms &y) const {
+    Terms rows;
+    for (int phase = 0; phase < stride_; phase++) {
+      if (is_single(phase)) {
+        rows.insert(rows.end(), y.begin(), y.end());
+        continue;
+      }
+      rows.push_back(y.front());
+      for (const double a : roots_) {
+        const Row powers = powers_of(a, y.size());
+        const Halide::Expr even = combination(powers, y, 0), odd = combination(powers, y, 1);
+        rows.push_back(even + odd);
+        rows.push_back(even - odd);
+      }
+      rows.push_back(y.back());
+    }
+    return Halide::mux(point, rows);
+  }
+
+  // Row `tap` of G^T times m: what the products' gradients are of a tap.
+  Halide::Expr transposed_weight_transform(const Halide::Expr &tap, const Terms &m) const {
+    Terms rows;
+    for (int number = 0; number < taps_; number++) {
+      const int phase = number % stride_, k = number / stride_;
+      size_t first = 0;
+      for (int before = 0; before < phase; before++) first += static_cast<size_t>(points_of(before));
+      Row factors(m.size(), 0.0);
+      if (is_single(phase)) {
+        std::fill_n(factors.begin() + static_cast<Row::difference_type>(first), results_, 1.0);
+      } else {
+        if (k == 0) factors[first] = 1 / value(polynomial(0), 0);
+        for (size_t a = 0; a < roots_.size(); a++) {
+          const double root = roots_[a], scale = 2 * root * root * value(polynomial(root), root);
+          factors[first + 1 + 2 * a] = std::pow(root, k) / scale;
+          factors[first + 2 + 2 * a] = std::pow(-root, k) / scale;
+        }
+        if (k == taps_of(phase) - 1) factors[first + static_cast<size_t>(points_of(phase)) - 1] = 1;
+      }
+      rows.push_back(combination(factors, m, -1));
+    }
+    return Halide::mux(tap, rows);
+  }
+
   // Row `point` of G times w.
   Halide::Expr weight_transform(const Halide::Expr &point, const Terms &w) const {
     Terms rows;
@@ -138,6 +183,11 @@ class Filter {
     for (size_t k = static_cast<size_t>(phase); k < all.size(); k += static_cast<size_t>(stride_))
       own.push_back(all[k]);
     return own;
+  }
+  static Row powers_of(double x, size_t count) {
+    Row powers;
+    for (size_t k = 0; k < count; k++) powers.push_back(std::pow(x, k));
+    return powers;
   }
   // The product of x^2 - q^2 over all roots q but `without`, and its value.
   Row polynomial(double without) const {

@@ -176,13 +176,23 @@ void ExecutionPlan::place(const PlanOptions &options) {
   arena_bytes_ = plan.size_bytes;
 }
 
+void ExecutionPlan::bind(const std::string &name, const BufferView &outside) {
+  const int index = tensor(name);
+  if (root(index) != index || outside.extents != tensors_[static_cast<size_t>(index)].extents)
+    throw Error(ErrorCode::input_failed, fmt::format("tensor '{}' cannot be outside of the plan's memory", name));
+  outside_[index] = outside;
+}
+
 BufferView ExecutionPlan::view(int index, float *base) const {
   const PlannedTensor &tensor = tensors_[static_cast<size_t>(index)];
   int64_t channel = 0;
   for (int t = index; tensors_[static_cast<size_t>(t)].parent >= 0; t = tensors_[static_cast<size_t>(t)].parent) {
     channel += tensors_[static_cast<size_t>(t)].channel;
   }
-  const PlannedTensor &whole = tensors_[static_cast<size_t>(root(index))];
+  const int of = root(index);
+  if (const auto bound = outside_.find(of); bound != outside_.end())
+    return BufferView(static_cast<float *>(bound->second.data) + channel, tensor.extents, bound->second.strides);
+  const PlannedTensor &whole = tensors_[static_cast<size_t>(of)];
   float *data = base + whole.offset_bytes / static_cast<int64_t>(sizeof(float)) + channel;
   return BufferView(data, tensor.extents, BufferView(nullptr, whole.extents).strides);
 }

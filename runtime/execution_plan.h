@@ -51,6 +51,8 @@ class ExecutionPlan {
   // Extents of a layer's input ports, by port.
   std::map<std::string, Extents> inputs_of(const LayerNode &layer) const;
 
+  // From now on the tensor is there instead of in the arena. Not for one that lives inside another.
+  void bind(const std::string &tensor, const BufferView &outside);
   // Where a tensor is in an arena that begins at `base`; strides are those of its root.
   BufferView view(int tensor, float *base) const;
   // The tensor it lives in, itself if in none.
@@ -68,6 +70,7 @@ class ExecutionPlan {
   std::vector<PlannedTensor> tensors_;
   std::vector<PlannedStep> steps_;
   std::map<std::string, int> index_;
+  std::map<int, BufferView> outside_;
   int64_t arena_bytes_ = 0;
 };
 

@@ -33,7 +33,7 @@ class LayerNode {
   // does not read all of its input.
   const Kernel &cpu_kernel(const std::string &direction) const;
   const Kernel *find_kernel(const std::string &direction,
-                            const std::map<std::string, std::string> &more) const;  // nullptr: there is none
+                            const std::map<std::string, std::string> &more = {}) const;  // nullptr: there is none
   // Do all of "attribute=value|value" and "attribute!=value", between blanks, hold for this node?
   bool holds(const std::string &conditions) const;
   // Whether a run changes the node's state, and whether the run itself computes with what it was before.

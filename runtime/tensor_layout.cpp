@@ -40,6 +40,22 @@ void check_range(const GraphInput &input, const StoredTensor &source) {
   }
 }
 
+// Pixels first..last - 1 of a row that has `width`.
+struct Pixels {
+  int64_t first, last, width;
+  bool outside, edge;  // outside: all of them are zeros; edge: those beyond the row are as its last
+};
+constexpr int64_t kPixels = 16;  // at a time: lines of all channels that stay in the first cache
+
+template <typename T>
+void fill_pixels(const GraphInput &input, const T *from, const Pixels &pixels, float *to, int64_t stride) {
+  const float scale = input.scale, offset = input.offset;
+  const int64_t inside = pixels.outside ? pixels.first : std::clamp(pixels.width, pixels.first, pixels.last);
+  for (int64_t x = pixels.first; x < inside; x++) to[x * stride] = static_cast<float>(from[x]) * scale + offset;
+  const float beyond = pixels.edge ? static_cast<float>(from[pixels.width - 1]) * scale + offset : 0.0f;
+  for (int64_t x = inside; x < pixels.last; x++) to[x * stride] = beyond;
+}
+
 template <typename T>
 void fill(const GraphInput &input, const StoredTensor &source, const BufferView &whole) {
   const BufferView view = as_picture(whole);
@@ -50,13 +66,11 @@ void fill(const GraphInput &input, const StoredTensor &source, const BufferView 
   for (int64_t n = 0; n < view.extents[3]; n++) {
     const T *picture = values + (count == 1 ? 0 : n) * channels * height * width;
     for (int64_t y = 0; y < view.extents[2]; y++) {
-      for (int64_t x = 0; x < view.extents[1]; x++) {
-        const bool outside = x >= width || y >= height;
-        for (int64_t c = 0; c < channels; c++) {
-          const int64_t from = (c * height + std::min(y, height - 1)) * width + std::min(x, width - 1);
-          *at(view, c, x, y, n) =
-              outside && !edge ? 0.0f : static_cast<float>(picture[from]) * input.scale + input.offset;
-        }
+      for (int64_t x = 0; x < view.extents[1]; x += kPixels) {
+        const int64_t last = std::min(x + kPixels, view.extents[1]);
+        for (int64_t c = 0; c < channels; c++)
+          fill_pixels(input, picture + (c * height + std::min(y, height - 1)) * width,
+                      {x, last, width, y >= height && !edge, edge}, at(view, c, 0, y, n), view.strides[1]);
       }
     }
   }

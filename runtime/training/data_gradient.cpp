@@ -8,7 +8,6 @@
 
 #include "runtime/graph_composites.h"
 #include "runtime/graph_file.h"
-#include "runtime/tensor_layout.h"
 
 namespace sluice {
 namespace {
@@ -59,10 +58,10 @@ std::unique_ptr<DataGradient> DataGradient::make(const ExecutionPlan &plan, cons
 void DataGradient::run(const BufferView &weight, const BufferView &gradient, const BufferView &result, float *arena) {
   model_.replace_weights({{kWeight, StoredTensor::of_f32({weight.extents.rbegin(), weight.extents.rend()},
                                                          static_cast<const float *>(weight.data))}});
-  copy_view(gradient, plan_.view(plan_.tensor("gradient"), arena));
+  plan_.bind("gradient", gradient);
+  plan_.bind("result", result);
   TensorMap state;
   model_.execute(plan_, arena, {}, state);
-  copy_view(plan_.view(plan_.tensor("result"), arena), result);
 }
 
 }  // namespace sluice

@@ -71,7 +71,8 @@ class TrainingPass::Call {
     if (derived) run_kernel(layer_.kernel("derived", {{"part", "value"}}));
     if (wanted) {
       passes_on_ = derived;
-      run_kernel(layer_.kernel("backward", {{"part", "linear"}}));
+      const Kernel *by_tiles = layer_.find_kernel("weight_gradient");
+      run_kernel(by_tiles != nullptr ? *by_tiles : layer_.kernel("backward", {{"part", "linear"}}));
       passes_on_ = false;
       if (derived) run_kernel(layer_.kernel("derived", {{"part", "gradient"}}));
     }

@@ -89,6 +89,7 @@ const RegisterLayerCases transformed(
         {"", "winograd_dilation", "kernel=3 channels=40 dilation=3,2 padding=same activation=elu", {{2, 24, 11, 12}}},
         {"", "winograd_upsample2", "kernel=3 channels=33 upsample=2 padding=1,0,2,3", {{2, 17, 5, 7}}},
         {"", "winograd_dilation_beyond", "kernel=3 channels=33 dilation=3000,20 padding=same", {{1, 16, 4, 6}}},
+        {"", "winograd_chunks", "kernel=3 channels=35 padding=same", {{2, 19, 53, 58}}},
         {"", "groups_below_winograd", "kernel=3 channels=48 groups=3 padding=same", {{2, 48, 9, 7}}},
         {"", "winograd_norm", "kernel=3 channels=32 padding=same norm=batch_eval spectral_norm=eval", {{1, 16, 1, 2}}},
         {"", "winograd_stride2", "kernel=3 channels=64 stride=2 padding=same", {{1, 32, 14, 19}}},

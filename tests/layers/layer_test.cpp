@@ -185,6 +185,19 @@ TEST_P(LayerTest, TrainingFormHasTheGradient) {
   }
 }
 
+TEST_P(LayerTest, TrainingFormHasTheSameBitsForAnyThreadCount) {
+  const Problem problem(GetParam(), false);
+  const Array<double> value = problem.reference().value(problem.attributes(), problem.operands());
+  const Array<double> grad_output = random_like(value.shape, 7);
+  set_threads(1);
+  const Operands<double> once = float_gradients(problem, grad_output, "training");
+  for (const int count : {2, 3}) {
+    set_threads(count);
+    for (const auto &[port, made] : float_gradients(problem, grad_output, "training"))
+      ASSERT_EQ(made.values, once.at(port).values) << port << ", " << count << " threads";
+  }
+}
+
 std::vector<LayerCase> exact_cases() {
   std::vector<LayerCase> exact;
   std::copy_if(cases().begin(), cases().end(), std::back_inserter(exact),
