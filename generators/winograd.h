@@ -19,6 +19,7 @@
 #include "convolution.h"
 #include "layer_generators.h"
 #include "minimal_filter.h"
+#include "prefetch.h"
 
 namespace sluice::winograd {
 
@@ -154,6 +155,8 @@ class Convolution {
   // from its sums, one a convolution; j and i: column and row in tile t of block b.
   template <typename Value>
   void define(Stages &stages, Value value) {
+    Halide::Func &output = stages.add("output");
+    output(output_axes()) = Halide::undef(in_.element);
     define_tiles(stages);
     define_transforms(stages);
     const Halide::Expr blocks = (all_tiles() + tiles() - 1) / tiles();
@@ -169,16 +172,8 @@ class Convolution {
     Terms sums;
     for (int k = 0; k < sums_; k++) sums.push_back(stages["results"](within + k * width_, j, i, t, panel, block));
     const Halide::Expr channel = Halide::unsafe_promise_clamped(c, 0, channels_ - 1);
-    std::vector<Halide::Var> any{Halide::Var("c"), Halide::Var("x"), Halide::Var("y")};
-    Terms at{channel, Halide::clamp(x, 0, across_.extent - 1), Halide::clamp(y, 0, down_.extent - 1)};
-    if (frames_) {
-      any.emplace_back("t");
-      at.push_back(stages["tile_frame"](t, block));
-    }
-    any.emplace_back("n");
-    at.push_back(stages["tile_n"](t, block));
-    Halide::Func &output = stages.add("output");
-    output(any) = Halide::undef(in_.element);
+    const Halide::Expr column = Halide::clamp(x, 0, across_.extent - 1), row = Halide::clamp(y, 0, down_.extent - 1);
+    const Terms at = place(stages, channel, column, row, t, block);
     using Halide::Expr;
     if constexpr (std::is_invocable_v<Value, Expr, Terms, Expr, Expr, Expr, Expr>) {
       output(at) = value(channel, sums, j, i, t, block);
@@ -195,6 +190,28 @@ class Convolution {
   Halide::Expr channels_;
   int sums_, lanes_, width_;  // width_: channels of a panel
   std::optional<Frames> frames_;
+
+  std::vector<Halide::Var> output_axes() const {
+    const std::vector<Halide::Var> picture{Halide::Var("c"), Halide::Var("x"), Halide::Var("y"), Halide::Var("n")};
+    const std::vector<Halide::Var> clip{picture[0], picture[1], picture[2], Halide::Var("t"), picture[3]};
+    return frames_ ? clip : picture;
+  }
+  // Where in the output the pixel (x, y) of tile t is.
+  Terms place(Stages &stages, const Halide::Expr &c, const Halide::Expr &x, const Halide::Expr &y,
+              const Halide::Expr &t, const Halide::Expr &block) const {
+    Terms at{c, x, y};
+    if (frames_) at.push_back(stages["tile_frame"](t, block));
+    at.push_back(stages["tile_n"](t, block));
+    return at;
+  }
+  // The stored sample s, m of a tile, of tap k in time.
+  Terms sample(Stages &stages, const Halide::Expr &c, const Halide::Expr &s, const Halide::Expr &m,
+               const Halide::Expr &k, const Halide::Expr &t, const Halide::Expr &b) const {
+    Terms at{c, stages["column"](s, t, b), stages["row"](m, t, b)};
+    if (frames_) at.push_back(stages["frame"](k, t, b));
+    at.push_back(stages["tile_n"](t, b));
+    return at;
+  }
 
   // Tiles computed together: a multiple of the register tile of schedules/cpu/winograd.h.
   int tiles() const { return lanes_ == 16 ? 24 : 18; }
@@ -267,13 +284,46 @@ class Convolution {
     Func &product = stages.add("products"), &sum = stages.add("sums");
     product(l, t, j, i, panel, b) = in_.constant(0);
     product(l, t, j, i, panel, b) += in_["packed_weight"].func(weight_at) * stages["transformed"](tile_at);
-    sum(l, t, j, i, panel, b) = product(l, t, j, i, panel, b);
+    define_claimed(stages);
+    sum(l, t, j, i, panel, b) = product(l, t, j, i, panel, b) + cast(in_.element, stages["claimed"](j, i, panel, b));
     Terms sums, rows;
     for (int k = 0; k < transform_.down.points(); k++) sums.push_back(sum(l, t, j, k, panel, b));
     Func &row = stages.add("rows"), &result = stages.add("results");
     row(l, j, i, t, panel, b) = transform_.down.output_transform(i, sums);
     for (int k = 0; k < transform_.across.points(); k++) rows.push_back(row(l, k, i, t, panel, b));
     result(l, j, i, t, panel, b) = transform_.across.output_transform(j, rows);
+  }
+
+  // Zeros (prefetch.h) that ask for memory while something else is computed: of the samples of the tile after t, those
+  // that t has not got.
+  void define_coming(Stages &stages) const {
+    using namespace Halide;
+    const Var t("t"), b("b");
+    const Operand &input = in_["input"];
+    const Lines lines = Lines::of_input(input.stored);
+    const Expr of_pixel = (input.extent.at("c") + lines.elements() - 1) / lines.elements();
+    const int known = transform_.across.samples() - transform_.across.results() * transform_.across.stride();
+    const RDom r(0, of_pixel, known, transform_.across.samples() - known, 0, transform_.down.samples(), 0,
+                 frames_ ? frames_->taps : Expr(1));
+    Func &coming = stages.add("coming");
+    coming(t, b) = 0;
+    coming(t, b) +=
+        lines.ask(lines.offset(sample(stages, r[0] * lines.elements(), r[1], r[2], r[3], min(t + 1, tiles() - 1), b)));
+  }
+  // ... and of the results of a panel's tiles, one pixel of each with the point of the same number.
+  void define_claimed(Stages &stages) const {
+    using namespace Halide;
+    const Var j("j"), i("i"), t("t"), panel("panel"), b("b");
+    const Lines lines = Lines::of_output(stages["output"]);
+    const Expr first = lines.offset(place(stages, 0, stages["tile_x"](t, b), stages["tile_y"](t, b), t, b));
+    stages.add("first_result")(t, b) = first;
+    RDom r(0, (width_ + lines.elements() - 1) / lines.elements(), 0, tiles());
+    r.where(j < transform_.across.results() && i < transform_.down.results());
+    const Expr c = first_channel(panel, channels_, width_) + r[0] * lines.elements();
+    Terms away{c, j * in_.scalar("dilation_w"), i * in_.scalar("dilation_h")};
+    Func &claimed = stages.add("claimed");
+    claimed(j, i, panel, b) = 0;
+    claimed(j, i, panel, b) += lines.ask(stages["first_result"](r[1], b) + lines.offset(away));
   }
 
   // The input of a tile (and of tap k in time), transformed along columns, then along rows.
@@ -291,10 +341,7 @@ class Convolution {
     };
     const Operand &input = in_["input"];
     const auto stored = [&](const Expr &column, const Expr &row) {
-      Terms at{c, stages["column"](column, t, b), stages["row"](row, t, b)};
-      if (frames_) at.push_back(stages["frame"](k, t, b));
-      at.push_back(stages["tile_n"](t, b));
-      return input.stored(at);
+      return input.stored(sample(stages, c, column, row, k, t, b));
     };
     // Of a few channels a tile is copied first: a vector may then reach past them.
     if (transform_.few) stages.add("samples")(all({c, s, m})) = stored(s, m);
@@ -306,6 +353,10 @@ class Convolution {
     }
     Func &column = stages.add("columns"), &tile = stages.add("transformed");
     Expr bits = stages["column_bits"](s, t, b);
+    if (!transform_.few) {
+      define_coming(stages);
+      bits = bits | stages["coming"](t, b);
+    }
     if (frames_) bits = bits & stages["frame_bits"](k, t, b);
     column(all({c, s, i})) = masked(transform_.down.input_transform(i, samples), bits);
     for (int number = 0; number < transform_.across.samples(); number++)

@@ -14,7 +14,7 @@ inline void transform_tiles(Plan &plan, const Halide::RVar &block) {
   const Var c("c"), j("j"), i("i"), k("k"), s("s"), t("t"), co("co"), ci("ci");
   Func &output = plan.stages["output"], &tile = plan.stages["transformed"], &column = plan.stages["columns"];
   for (const char *table : {"tile_x", "tile_y", "tile_n", "tile_frame", "column", "column_bits", "row", "row_bits",
-                            "frame", "frame_bits"}) {
+                            "frame", "frame_bits", "first_result"}) {
     if (plan.stages.has(table)) plan.stages[table].compute_at(output, block);
   }
   const bool few = winograd::transform(plan.variants.at("transform")).few;
@@ -32,7 +32,12 @@ inline void transform_tiles(Plan &plan, const Halide::RVar &block) {
     tile.reorder_storage(c, j, t, i).reorder(co, t);
   }
   column.compute_at(tile, co).vectorize(c, lanes).reorder(c, i, s).unroll(i).unroll(s);
-  if (!few) return;
+  if (!few) {
+    // The memory of the next tile's samples is waited for while this one's are transformed.
+    Func &coming = plan.stages["coming"];
+    coming.compute_at(tile, t).update().unroll(coming.rvars()[1]).unroll(coming.rvars()[2]);
+    return;
+  }
   Func &samples = plan.stages["samples"];
   samples.compute_at(tile, t).bound_storage(c, 2 * lanes).vectorize(c, lanes / 2, TailStrategy::ShiftInwards);
 }
@@ -61,6 +66,9 @@ inline void schedule_winograd(Plan &plan) {
       .vectorize(l, lanes)
       .unroll(l)
       .unroll(ti);
+  // That of the results is waited for while products are computed.
+  Func &claimed = plan.stages["claimed"];
+  claimed.compute_at(sum, j).update().unroll(claimed.rvars()[0]);
   product.compute_at(sum, to).bound_extent(t, tile_t).bound_extent(l, panel_lanes);
   product.vectorize(l, lanes).unroll(l).unroll(t);
   std::vector<VarOrRVar> order{l, t};
@@ -79,10 +87,12 @@ inline void schedule_winograd(Plan &plan) {
 
 }  // namespace sluice
 
-// Measured beside the FMA peak in the same run, 2 threads, Zen 5, other jobs at the lowest priority, 2026-11-21; % of
-// that peak in the direct sum's multiplications, AVX-512 and AVX2. gated_conv2d 96 to 96, 128x128: 256, 302 (dilation
-// 8: 251, 308); 192 to 96: 270, 317; 48 to 48, 256x256: 227, 269; 24 to 24, 512x512: 129, 205; 24 to 12: 91, 139;
-// enlarged by 2, 96 to 48 at 256x256: 266, 309, 48 to 24 at 512x512: 198, 257. Stride 2, 48 to 96, 256x256: 109, 123;
-// 24 to 48, 512x512: 85, 108. 5x5, 5 to 24, 512x512: 73, 118. gated_conv3d 48 to 48, 8x128x128: 233, 279. What keeps
-// layers of few channels low: the pointwise rest (22 % of 24 to 12) and the input transform, which waits for memory (17
-// to 30 %).
+// Measured beside the FMA peak in the same run, 2 threads, Zen 5, 2026-11-22; % of that peak in the direct sum's
+// multiplications, AVX-512 and AVX2. gated_conv2d 96 to 96, 128x128: 274 (3.9 ms), 306; 192 to 96: 290, 317; 48 to 48,
+// 256x256: 243 (4.4 ms), 270; 24 to 24, 512x512: 142, 210; 24 to 12: 98, 147; enlarged by 2, 96 to 48 at 256x256: 283,
+// 311, 48 to 24 at 512x512: 197, 261. Stride 2, 48 to 96, 256x256: 117, 128; 24 to 48, 512x512: 95, 110. 5x5, 5 to 24,
+// 512x512: 75, 117. gated_conv3d 48 to 48, 8x128x128: 246, 285. conv2d 64 to 64, 256x256: 225 (4.3 ms), 277; 32 to 32,
+// 352x1216: 158, 226. What keeps layers of few channels low: the pointwise rest (22 % of 24 to 12) and the input
+// transform. Asking for memory beforehand (stages coming and claimed) is worth 3 to 22 %, most for 48 and 64 channels
+// with AVX-512. Tried beside it: two and four tiles ahead (the same), the next block's samples during this one's
+// products (up to 10 % slower).
