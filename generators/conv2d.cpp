@@ -29,8 +29,12 @@ struct Conv2d : sluice::winograd::Transformed {
   }
   std::vector<sluice::Attribute> attributes() const {
     const std::string narrow = "narrow: algorithm=fastest reading=plain groups=1 weight.o<=4 ";
+    const std::string deep =
+        "winograd_deep: algorithm=fastest padding_mode=zeros groups=1 kernel=3 stride=1 upsample=1|2 "
+        "activation=none|relu|leaky_relu weight.i>=384 weight.o>=384; ";
+    const std::string first = narrow + sluice::narrow::kFits + "; " + deep;
     return sluice::joined(sluice::convolution_attributes(sluice::activation_families()),
-                          sluice::transform_attributes("weight", 32, false, narrow + sluice::narrow::kFits + "; "));
+                          sluice::transform_attributes("weight", 32, false, first));
   }
   std::map<std::string, std::string> variants() const {
     return {{"reading", reading.value()}, {"activation", activation.value()}, {"transform", transform.value()}};

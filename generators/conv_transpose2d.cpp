@@ -58,7 +58,9 @@ struct ConvTranspose2d : sluice::winograd::Transformed {
         {"algorithm", Kind::note, "fastest", {}, {}, {"fastest", "direct"}},
         {"transform",
          Kind::derived,
-         "winograd: algorithm=fastest kernel=3 stride=1 groups=1 weight.i>=16 weight.o>=32; none:",
+         "winograd: algorithm=fastest kernel=3 stride=1 groups=1 weight.i>=16 weight.o>=32; "
+         "winograd_transposed: algorithm=fastest kernel=3 stride=2 dilation=1 groups=1 weight.i>=16 weight.o>=32; "
+         "none:",
          {},
          {},
          {}}};
@@ -189,8 +191,10 @@ struct ConvTranspose2d : sluice::winograd::Transformed {
 
   Stages define_winograd(const Context &in) const {
     Stages stages;
-    const auto axis = [](const Line &line) {
-      return sluice::ConvolutionAxis{(line.kernel - 1) * line.dilation - line.before, line.input, line.output};
+    const bool dense = winograd().across.transposed();  // else an ordinary convolution, turned around
+    const auto axis = [&](const Line &line) {
+      const Expr before = dense ? line.before : (line.kernel - 1) * line.dilation - line.before;
+      return sluice::ConvolutionAxis{before, line.input, line.output};
     };
     sluice::winograd::Convolution convolution(in, winograd(), axis(line(in, "x")), axis(line(in, "y")), false,
                                               in["offset"].extent.at("o"), 1);

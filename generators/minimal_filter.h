@@ -36,16 +36,21 @@ inline Halide::Expr combination(const Row &coefficients, const Terms &terms, int
 
 // Minimal filtering along an axis: `results` sums of `taps` neighbouring samples each, the first samples of two sums
 // `stride` apart. The products of the filters over every stride-th sample follow one another.
+//
+// Transposed, of stride 2: results are twice as dense as samples. Every other one is a sum over every other tap.
 class Filter {
  public:
   // roots: of the squares of the points other than 0 and infinity.
-  Filter(int taps, int stride, int results, Row roots)
-      : taps_(taps), stride_(stride), results_(results), roots_(std::move(roots)) {}
+  Filter(int taps, int stride, int results, Row roots, bool transposed = false)
+      : taps_(taps), stride_(stride), results_(results), roots_(std::move(roots)), transposed_(transposed) {}
 
   int taps() const { return taps_; }
+  bool transposed() const { return transposed_; }
+  int results() const { return transposed_ ? stride_ * results_ : results_; }
+  // Samples from the first one of a result to that of the next tile's.
+  int advance() const { return transposed_ ? results_ : stride_ * results_; }
   int stride() const { return stride_; }
-  int results() const { return results_; }
-  int samples() const { return (results_ - 1) * stride_ + taps_; }
+  int samples() const { return transposed_ ? results_ + taps_of(0) - 1 : (results_ - 1) * stride_ + taps_; }
   int points() const {
     int all = 0;
     for (int phase = 0; phase < stride_; phase++) all += points_of(phase);
@@ -56,7 +61,7 @@ class Filter {
   Halide::Expr input_transform(const Halide::Expr &point, const Terms &d) const {
     Terms rows;
     for (int phase = 0; phase < stride_; phase++) {
-      const Terms own = every(d, phase);
+      const Terms own = transposed_ ? d : every(d, phase);
       if (is_single(phase)) {
         rows.insert(rows.end(), own.begin(), own.begin() + results_);
         continue;
@@ -77,25 +82,17 @@ class Filter {
   // Row `result` of A^T times m.
   Halide::Expr output_transform(const Halide::Expr &result, const Terms &m) const {
     Terms rows;
-    for (int k = 0; k < results_; k++) {
+    for (int k = 0; k < results(); k++) {
       Halide::Expr row;
-      const auto add = [&](const Halide::Expr &term) { row = row.defined() ? row + term : term; };
       size_t first = 0;
       for (int phase = 0; phase < stride_; phase++) {
-        const size_t last = first + static_cast<size_t>(points_of(phase)) - 1;
-        if (is_single(phase)) {
-          add(m[first + static_cast<size_t>(k)]);
-        } else {
-          if (k == 0) add(m[first]);
-          if (k == results_ - 1) add(m[last]);
-          for (size_t a = 0; a < roots_.size(); a++) {
-            const Halide::Expr &plus = m[first + 1 + 2 * a], &minus = m[first + 2 + 2 * a];
-            const Halide::Expr pair = k % 2 != 0 ? plus - minus : plus + minus;
-            const double power = std::pow(roots_[a], k);
-            add(power == 1 ? pair : Halide::Internal::make_const(pair.type(), power) * pair);
-          }
-        }
-        first = last + 1;
+        const size_t points = static_cast<size_t>(points_of(phase));
+        const Terms own(m.begin() + static_cast<Terms::difference_type>(first),
+                        m.begin() + static_cast<Terms::difference_type>(first + points));
+        first += points;
+        if (transposed_ && (k + phase) % 2 == 0) continue;  // the other parity's
+        const Halide::Expr sum = phase_result(phase, transposed_ ? k / stride_ : k, own);
+        row = row.defined() ? row + sum : sum;
       }
       rows.push_back(row);
     }
@@ -172,8 +169,9 @@ class Filter {
   }
 
  private:
-  int taps_, stride_, results_;
+  int taps_, stride_, results_;  // results_: of one phase
   Row roots_;
+  bool transposed_;
 
   int taps_of(int phase) const { return (taps_ - phase + stride_ - 1) / stride_; }
   bool is_single(int phase) const { return taps_of(phase) == 1; }
@@ -188,6 +186,21 @@ class Filter {
     Row powers;
     for (size_t k = 0; k < count; k++) powers.push_back(std::pow(x, k));
     return powers;
+  }
+  // Result k of a phase from its products.
+  Halide::Expr phase_result(int phase, int k, const Terms &m) const {
+    if (is_single(phase)) return m[static_cast<size_t>(k)];
+    Halide::Expr sum;
+    const auto add = [&](const Halide::Expr &term) { sum = sum.defined() ? sum + term : term; };
+    if (k == 0) add(m.front());
+    if (k == results_ - 1) add(m.back());
+    for (size_t a = 0; a < roots_.size(); a++) {
+      const Halide::Expr &plus = m[1 + 2 * a], &minus = m[2 + 2 * a];
+      const Halide::Expr pair = k % 2 != 0 ? plus - minus : plus + minus;
+      const double power = std::pow(roots_[a], k);
+      add(power == 1 ? pair : Halide::Internal::make_const(pair.type(), power) * pair);
+    }
+    return sum;
   }
   // The product of x^2 - q^2 over all roots q but `without`, and its value.
   Row polynomial(double without) const {

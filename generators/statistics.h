@@ -85,15 +85,22 @@ inline Moments batch_moments(Stages &stages, const Context &in) {
   return union_of(plane_moments(stages, in), "batch", stages, in, {c}, {c, r}, extent_of(in, "n"));
 }
 
-// Stage "output" = (input - mean) * scale + bias; the three, at (c, n), are stages "center", "gain" and "offset".
-inline void normalise(Stages &stages, const Context &in, const Halide::Expr &mean, const Halide::Expr &scale,
-                      const Halide::Expr &bias) {
+// (input - mean) * scale + bias at (c, x, y, n); the three, at (c, n), are stages "center", "gain" and "offset".
+inline Halide::Expr normalised(Stages &stages, const Context &in, const Halide::Expr &mean, const Halide::Expr &scale,
+                               const Halide::Expr &bias) {
   const Halide::Var c("c"), x("x"), y("y"), n("n");
   Halide::Func &center = stages.add("center"), &gain = stages.add("gain"), &offset = stages.add("offset");
   center(c, n) = mean;
   gain(c, n) = scale;
   offset(c, n) = bias;
-  stages.add("output")(c, x, y, n) = (in["input"](c, x, y, n) - center(c, n)) * gain(c, n) + offset(c, n);
+  return (in["input"](c, x, y, n) - center(c, n)) * gain(c, n) + offset(c, n);
+}
+// ... as stage "output".
+inline void normalise(Stages &stages, const Context &in, const Halide::Expr &mean, const Halide::Expr &scale,
+                      const Halide::Expr &bias) {
+  const Halide::Var c("c"), x("x"), y("y"), n("n");
+  const Halide::Expr value = normalised(stages, in, mean, scale, bias);
+  stages.add("output")(c, x, y, n) = value;
 }
 
 }  // namespace sluice

@@ -3,6 +3,8 @@
 //   3x3, stride 1, of the input as it is or enlarged by 2: F(4x4, 3x3), 36 products for 16 results of 9 taps
 //   3x3, stride 2: 49 products for 9 results; a filter of two taps over the even samples, F(3, 2), and one of one tap
 //   over the odd ones
+//   3x3, transposed with stride 2: 49 products for 36 results of 1, 2, 2 and 4 taps; every other result of an axis is
+//   F(3, 2), those between have one tap
 //   5x5, stride 1: F(4x2, 5x5), 48 products for 8 results of 25 taps
 // Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (arXiv 1509.09308), with the points 0,
 // +-sqrt(1/2), +-sqrt(2), infinity, whose rounding errors are a fifth of those of 0, +-1, +-2.
@@ -29,16 +31,19 @@ namespace sluice::winograd {
 struct Transform {
   Filter across, down;
   bool halved = false;
-  bool few = false;  // input channels: 4 to 15, which may not fill a vector
+  bool few = false;   // input channels: 4 to 15, which may not fill a vector
+  bool deep = false;  // channels so many that transformed weights do not stay in a cache
 };
 inline const std::map<std::string, Transform> &transforms() {
   static const Row usual{std::sqrt(0.5), std::sqrt(2.0)};
-  static const Filter three(3, 1, 4, usual), stride2(3, 2, 3, {1.0});
+  static const Filter three(3, 1, 4, usual), stride2(3, 2, 3, {1.0}), transposed(3, 2, 3, {1.0}, true);
   // Of four results along both axes the error would be twice as large.
   static const Filter five(5, 1, 4, {0.5, 1.0, 2.0}), five_of_two(5, 1, 2, usual);
   static const std::map<std::string, Transform> all{{"winograd", {three, three}},
+                                                    {"winograd_deep", {three, three, false, false, true}},
                                                     {"winograd_halved", {three, three, true}},
                                                     {"winograd_stride2", {stride2, stride2}},
+                                                    {"winograd_transposed", {transposed, transposed}},
                                                     {"winograd_k5", {five, five_of_two, false, true}},
                                                     {"winograd_k5_halved", {five, five_of_two, true, true}}};
   return all;
@@ -73,6 +78,11 @@ Halide::Expr transformed_weight(const Transform &transform, const Halide::Expr &
 inline Halide::Expr first_channel(const Halide::Expr &panel, const Halide::Expr &channels, int width) {
   return Halide::min(panel * width, channels - width);
 }
+
+// Tiles in registers (tile_t of the schedules), and computed together: a multiple of that.
+inline int tiles_in_registers(int lanes) { return lanes == 16 ? 12 : 6; }
+inline int usual_tiles(int lanes) { return lanes == 16 ? 24 : 18; }
+constexpr int kDeepTiles = 48;
 
 // A layer with kernels for transforms (attribute `transform`).
 struct Transformed : LayerDefaults {
@@ -169,6 +179,7 @@ class Convolution {
     const Halide::Expr y = stages["tile_y"](t, block) + i * in_.scalar("dilation_h");
     Halide::RDom guarded = r;
     guarded.where(x < across_.extent && y < down_.extent && block * tiles() + t < all_tiles());
+    if (transform_.across.transposed()) guarded.where(x >= 0 && y >= 0);
     Terms sums;
     for (int k = 0; k < sums_; k++) sums.push_back(stages["results"](within + k * width_, j, i, t, panel, block));
     const Halide::Expr channel = Halide::unsafe_promise_clamped(c, 0, channels_ - 1);
@@ -213,20 +224,29 @@ class Convolution {
     return at;
   }
 
-  // Tiles computed together: a multiple of the register tile of schedules/cpu/winograd.h.
-  int tiles() const { return lanes_ == 16 ? 24 : 18; }
+  // Tiles computed together. Of a deep layer as many as there are, so that weights pass by once; elsewhere a number
+  // that is known at run time alone would cost layers of 32 and 64 channels 3 to 8 %.
+  Halide::Expr tiles() const {
+    if (!transform_.deep) return usual_tiles(lanes_);
+    const int registers = tiles_in_registers(lanes_);
+    const Halide::Expr all = Halide::max(all_tiles(), 1), blocks = (all + kDeepTiles - 1) / kDeepTiles;
+    const Halide::Expr each = (all + blocks - 1) / blocks;
+    return Halide::clamp((each + registers - 1) / registers * registers, registers, kDeepTiles);
+  }
   static Halide::Expr phases_along(const Halide::Expr &extent, const Halide::Expr &dilation) {
     return Halide::max(Halide::min(dilation, extent), 1);
   }
-  static Halide::Expr tiles_along(const Halide::Expr &extent, const Halide::Expr &dilation, int results) {
+  // Of transposed filters tiles begin where the result has one tap, which may be a pixel early.
+  static Halide::Expr early(const Filter &filter, const ConvolutionAxis &axis) {
+    return filter.transposed() ? (axis.before + 1) % 2 : Halide::Expr(0);
+  }
+  static Halide::Expr tiles_along(const Filter &filter, const ConvolutionAxis &axis, const Halide::Expr &dilation) {
+    const Halide::Expr extent = axis.extent + early(filter, axis);
+    const int results = filter.results();
     return ((extent + dilation - 1) / dilation + results - 1) / results * phases_along(extent, dilation);
   }
-  Halide::Expr tiles_across() const {
-    return tiles_along(across_.extent, in_.scalar("dilation_w"), transform_.across.results());
-  }
-  Halide::Expr tiles_down() const {
-    return tiles_along(down_.extent, in_.scalar("dilation_h"), transform_.down.results());
-  }
+  Halide::Expr tiles_across() const { return tiles_along(transform_.across, across_, in_.scalar("dilation_w")); }
+  Halide::Expr tiles_down() const { return tiles_along(transform_.down, down_, in_.scalar("dilation_h")); }
   Halide::Expr tiles_of_picture() const { return tiles_across() * tiles_down(); }
   Halide::Expr frames() const { return frames_ ? frames_->axis.extent : Halide::Expr(1); }
   Halide::Expr all_tiles() const { return tiles_of_picture() * frames() * in_["input"].extent.at("n"); }
@@ -235,15 +255,14 @@ class Convolution {
   void define_tiles(Stages &stages) const {
     const Halide::Var t("t"), b("b");
     const Halide::Expr number = b * tiles() + t, within = number % tiles_of_picture();
-    const auto origin = [](const Halide::Expr &tile, const Halide::Expr &extent, const Halide::Expr &dilation,
-                           int results) {
-      const Halide::Expr phases = phases_along(extent, dilation);
-      return tile % phases + results * dilation * (tile / phases);
+    const auto origin = [](const Halide::Expr &tile, const Filter &filter, const ConvolutionAxis &axis,
+                           const Halide::Expr &dilation) {
+      const Halide::Expr phases = phases_along(axis.extent + early(filter, axis), dilation);
+      return tile % phases + filter.results() * dilation * (tile / phases) - early(filter, axis);
     };
-    stages.add("tile_x")(t, b) =
-        origin(within % tiles_across(), across_.extent, in_.scalar("dilation_w"), transform_.across.results());
-    stages.add("tile_y")(t, b) =
-        origin(within / tiles_across(), down_.extent, in_.scalar("dilation_h"), transform_.down.results());
+    const Halide::Expr dilation_w = in_.scalar("dilation_w"), dilation_h = in_.scalar("dilation_h");
+    stages.add("tile_x")(t, b) = origin(within % tiles_across(), transform_.across, across_, dilation_w);
+    stages.add("tile_y")(t, b) = origin(within / tiles_across(), transform_.down, down_, dilation_h);
     const Operand &input = in_["input"];
     const Halide::Expr picture = Halide::clamp(number / tiles_of_picture(), 0, frames() * input.extent.at("n") - 1);
     stages.add("tile_n")(t, b) = picture / frames();
@@ -252,10 +271,13 @@ class Convolution {
       const Halide::Expr first = stages["tile_frame"](t, b) - frames_->axis.before;
       define_samples(stages, "frame", first, frames_->axis.size, input.extent.at("t"), frames_->dilation);
     }
-    const Halide::Expr left = stages["tile_x"](t, b) * transform_.across.stride() - across_.before;
-    const Halide::Expr top = stages["tile_y"](t, b) * transform_.down.stride() - down_.before;
-    define_samples(stages, "column", left, across_.size, input.extent.at("x"), in_.scalar("dilation_w"));
-    define_samples(stages, "row", top, down_.size, input.extent.at("y"), in_.scalar("dilation_h"));
+    const auto first = [](const Halide::Expr &result, const Filter &filter, const ConvolutionAxis &axis) {
+      return filter.transposed() ? (result + axis.before - 1) / 2 : result * filter.stride() - axis.before;
+    };
+    const Halide::Expr left = first(stages["tile_x"](t, b), transform_.across, across_);
+    const Halide::Expr top = first(stages["tile_y"](t, b), transform_.down, down_);
+    define_samples(stages, "column", left, across_.size, input.extent.at("x"), dilation_w);
+    define_samples(stages, "row", top, down_.size, input.extent.at("y"), dilation_h);
   }
 
   // Which column (row, frame) of the input sample s of a tile is, and all bits where there is one: beyond the edge are
@@ -302,7 +324,7 @@ class Convolution {
     const Operand &input = in_["input"];
     const Lines lines = Lines::of_input(input.stored);
     const Expr of_pixel = (input.extent.at("c") + lines.elements() - 1) / lines.elements();
-    const int known = transform_.across.samples() - transform_.across.results() * transform_.across.stride();
+    const int known = transform_.across.samples() - transform_.across.advance();
     const RDom r(0, of_pixel, known, transform_.across.samples() - known, 0, transform_.down.samples(), 0,
                  frames_ ? frames_->taps : Expr(1));
     Func &coming = stages.add("coming");

@@ -56,7 +56,7 @@ void single_pixels(sluice::Plan &plan) {
 
 SLUICE_SCHEDULE(cpu, conv_transpose2d, forward) {
   const std::string phases = plan.variants.at("phases");
-  if (plan.variants.at("transform") == "winograd") return sluice::schedule_winograd(plan);
+  if (plan.variants.at("transform").starts_with("winograd")) return sluice::schedule_winograd(plan);
   if (phases == "one") return sluice::tile_convolution(plan, 2 * plan.lanes());
   phases == "two" ? tile_parities(plan) : single_pixels(plan);
 }

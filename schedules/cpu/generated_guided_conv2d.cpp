@@ -114,6 +114,8 @@ void generate_by_winograd(sluice::Plan &plan) {
       .vectorize(li, lanes)
       .unroll(li)
       .unroll(ti);
+  Func &claimed = plan.stages["claimed"];
+  claimed.compute_at(sum, j).update().unroll(claimed.rvars()[0]);
   product.compute_at(sum, to).bound_extent(t, tile_t).bound_extent(l, group);
   product.vectorize(l, lanes).unroll(l).unroll(t);
   std::vector<VarOrRVar> order{l, t};

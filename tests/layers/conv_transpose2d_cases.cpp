@@ -73,8 +73,10 @@ Array<double> bound(const Attributes &a, const Operands<double> &in) {
       transposed(a, magnitudes(in.at("input")), magnitudes(in.at("weight")), magnitudes(in.at("bias")));
   // As the attribute `transform` says.
   const std::vector<int64_t> &weight = in.at("weight").shape;
+  const int64_t stride = a.integer("stride", 1, 0);
+  const bool dense = stride == 2 && a.integer("dilation", 1, 0) == 1 && a.integer("dilation", 1, 1) == 1;
   const bool winograd = a.word("algorithm", "fastest") == "fastest" && a.integer("groups", 1) == 1 &&
-                        a.integer("stride", 1, 0) == 1 && a.integer("stride", 1, 1) == 1 && weight[0] >= 16 &&
+                        (stride == 1 || dense) && a.integer("stride", 1, 1) == stride && weight[0] >= 16 &&
                         weight[1] >= 32 && weight[2] == 3 && weight[3] == 3;
   if (winograd) allowed = largest_of_tile(allowed, a.integer("dilation", 1, 0), a.integer("dilation", 1, 1));
   for (double &v : allowed.values) v *= (winograd ? 26 : 10) * kUnit;
@@ -85,7 +87,7 @@ const RegisterLayerCases registered(
     "conv_transpose2d", make_reference<ConvTranspose2d>(bound),
     {
         {"", "k3_s2_op1", "kernel=3 stride=2 padding=1 output_padding=1 channels=9", {{2, 7, 6, 7}}, true},
-        {"", "k3_s2_wide", "kernel=3 stride=2 padding=1 output_padding=1 channels=40", {{1, 17, 5, 19}}, true},
+        {"", "k3_s2_wide", "kernel=3 stride=2 padding=1 output_padding=1 channels=40", {{1, 15, 5, 19}}, true},
         {"", "k4_s2", "kernel=4 stride=2 padding=1 channels=10", {{2, 6, 6, 7}}, true},
         {"", "k2_s2_nobias", "kernel=2 stride=2 channels=5 bias=false", {{1, 4, 5, 6}}, true},
         {"", "k5_s2_p2", "kernel=5 stride=2 padding=2 output_padding=1,0 channels=5", {{1, 4, 5, 6}}, true},
@@ -98,6 +100,19 @@ const RegisterLayerCases registered(
          "s1_winograd_dilation",
          "kernel=3 padding=2 dilation=2,3 channels=70 activation=relu",
          {{1, 16, 9, 11}},
+         false},
+        {"",
+         "s2_winograd",
+         "kernel=3 stride=2 padding=1 output_padding=1 channels=40 activation=relu",
+         {{2, 17, 7, 19}},
+         false},
+        {"", "s2_winograd_odd", "kernel=3 stride=2 padding=0,1,2,0 channels=65", {{1, 16, 6, 5}}, false},
+        {"", "s2_winograd_size", "kernel=3 stride=2 padding=1 output_size=10,7 channels=32", {{2, 19, 5, 4}}, false},
+        {"", "s2_winograd_pixel", "kernel=3 stride=2 padding=1 channels=33", {{1, 16, 1, 1}}, false},
+        {"",
+         "s2_winograd_norm",
+         "kernel=3 stride=2 padding=1 channels=36 norm=batch_eval activation=leaky_relu",
+         {{1, 16, 4, 3}},
          false},
         {"", "s1_direct", "kernel=3 padding=1,0,2,1 channels=33", {{2, 17, 9, 7}}, true},
         {"", "same_s1", "kernel=3 padding=same output_size=9,7 channels=33", {{1, 16, 9, 7}}, false},
