@@ -10,7 +10,7 @@
 #   PACKED: the layer has parameters, so it has a pack kernel. UPDATED: it has state, so it has an update kernel.
 #   FORWARD_ONLY: no port has a gradient, so there is no backward kernel (tools/kernel_table.py checks this).
 #   MACS: multiply-adds of a call, over attributes and axes of ports; without it none are counted.
-#   REQUIRES: conditions on the inputs over the same names, "input.c%factor=0" or, for some nodes, "mode=x:a<b".
+#   REQUIRES: conditions on the inputs, and on what output they make, over the same names, "input.c%factor=0" or, for some nodes, "mode=x:a<b".
 #   SAVED stage@key=value: variants with that value only.
 #   TRANSFORMS: forward kernels for the CPU with transform=<name>, beside those of variants that have one of these values
 #   (regular expressions, of one or more in the order of generators/variants.txt).

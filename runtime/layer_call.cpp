@@ -161,6 +161,7 @@ std::vector<Extents> output_extents(const LayerNode &layer, const std::vector<Ex
   }
   layer.bind_scalars(forward);
   auto made = forward.query();
+  layer.check_requirements(given, made);
   std::vector<Extents> result;
   for (size_t i = 0; i < layer.node().outputs.size(); i++) {
     const SchemaPort &port = schema.outputs[i];

@@ -3,6 +3,7 @@
 // the conditions that its inputs must meet.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "runtime/expression.h"
@@ -61,13 +62,19 @@ int64_t LayerNode::macs(const std::map<std::string, Extents> &inputs,
   }
 }
 
-void LayerNode::check_requirements(const std::map<std::string, Extents> &inputs) const {
-  const auto names = formula_names(inputs, {});
+void LayerNode::check_requirements(const std::map<std::string, Extents> &inputs,
+                                   const std::map<std::string, Extents> &outputs) const {
+  const auto names = formula_names(inputs, outputs);
   const auto lookup = [&](const std::string &name) -> std::optional<std::string> {
     const auto found = names.find(name);
     return found == names.end() ? std::nullopt : std::optional(found->second);
   };
+  const auto names_an_output = [&](const std::string &requirement) {
+    return std::any_of(schema_->outputs.begin(), schema_->outputs.end(),
+                       [&](const SchemaPort &port) { return requirement.find(port.name + ".") != std::string::npos; });
+  };
   for (const std::string &requirement : schema_->requirements) {
+    if (names_an_output(requirement) == outputs.empty()) continue;
     const size_t colon = requirement.find(':');
     if (colon != std::string::npos && !holds(requirement.substr(0, colon))) continue;
     const std::string text = colon == std::string::npos ? requirement : requirement.substr(colon + 1);

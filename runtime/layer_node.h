@@ -59,8 +59,10 @@ class LayerNode {
   // nullopt when it can't be.
   std::optional<Extents> stored_extents(const SchemaPort &port, const std::vector<int64_t> &shape) const;
 
-  // Error input_failed, naming the condition, for inputs that the layer can't take. `inputs`: as its ports see them.
-  void check_requirements(const std::map<std::string, Extents> &inputs) const;
+  // Error input_failed, naming the condition, for inputs that the layer can't take. Extents as the ports see them. Once
+  // without outputs, before their shape is asked; then with them, for the conditions that name an output.
+  void check_requirements(const std::map<std::string, Extents> &inputs,
+                          const std::map<std::string, Extents> &outputs = {}) const;
 
   // Sets every scalar argument the kernel has.
   void bind_scalars(KernelCall &call) const;

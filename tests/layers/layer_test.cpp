@@ -156,17 +156,28 @@ TEST_P(ExactLayerTest, WholeNumberGradientsExact) {
   }
 }
 
-// There is no convolution whose padding it could be.
-TEST(Refused, TransposedSamePaddingWithoutSize) {
-  if (references().count("conv_transpose2d") == 0) GTEST_SKIP() << "this build is without conv_transpose2d";
-  const LayerCase one{"conv_transpose2d", "same", "kernel=3 stride=2 padding=same channels=4", {{1, 3, 4, 4}}};
+// What a case of a layer is refused with; the test is skipped where the build is without the layer.
+void expect_refusal(const LayerCase &one, const std::string &reason) {
+  if (references().count(one.layer) == 0) GTEST_SKIP() << "this build is without " << one.layer;
   try {
     const Problem problem(one, false);
     run_kernel(problem);
     FAIL() << "not refused";
   } catch (const Error &error) {
-    EXPECT_NE(std::string(error.what()).find("padding_same<=output_height"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find(reason), std::string::npos) << error.what();
   }
+}
+
+// There is no convolution whose padding it could be.
+TEST(Refused, TransposedSamePaddingWithoutSize) {
+  expect_refusal({"conv_transpose2d", "same", "kernel=3 stride=2 padding=same channels=4", {{1, 3, 4, 4}}},
+                 "padding_same<=output_height");
+}
+
+TEST(Refused, GuidanceOfAnotherSizeThanTheOutput) {
+  expect_refusal(
+      {"generated_guided_conv2d", "size", "kernel=3 generation_kernel=3 padding=0", {{1, 4, 6, 9}, {1, 5, 6, 9}}},
+      "guidance.x=output.x, got 9 and 7");
 }
 
 // The form of the layer that training runs, with the kernels that it has beside the derived ones.
