@@ -2,8 +2,9 @@
 // The gradient of a 3x3 convolution's weight by Winograd's minimal filtering. With the transforms of winograd.h a
 // tile's results are A^T (G w G^T . B^T x B) A, . by element and summed over input channels; so
 //   dw = G^T (sum over tiles of (A dy A^T) (B^T x B)) G,
-// 36 products of an input with an output channel a tile instead of 144. It stands beside the kernel that autodiff
-// derives (BackwardGenerator, part=linear), for the nodes whose forward kernel has the transform.
+// 36 products of an input with an output channel a tile instead of 144 (stride 2: 49 instead of 81). It stands beside
+// the kernel that autodiff derives (BackwardGenerator, part=linear), for the nodes whose forward kernel has the
+// transform.
 //
 // Tiles are numbered over phases (of dilations), pixels and pictures, and computed a chunk at a time: what is
 // transformed of a chunk stays in the caches while every point's product passes over it. The order of a sum depends on
@@ -13,7 +14,7 @@
 
 namespace sluice {
 
-// Both have the names of the adjoints of the layer's definition, "grad_<port>".
+// Stage `weight` is the gradient, of the extents of the weight.
 class WeightGradient {
  public:
   // A chunk has no more tiles than this.
@@ -37,15 +38,10 @@ class WeightGradient {
   ConvolutionAxis across_, down_;
   bool doubled_;
 
-  static Halide::Expr phases(const ConvolutionAxis &axis, const Halide::Expr &dilation) {
-    return Halide::max(Halide::min(dilation, axis.extent), 1);
+  Halide::Expr tiles_across() const {
+    return winograd::tiles_along(transform_.across, across_, in_.scalar("dilation_w"));
   }
-  static Halide::Expr tiles(const winograd::Filter &filter, const ConvolutionAxis &axis, const Halide::Expr &dilation) {
-    const Halide::Expr of_phase = (axis.extent + dilation - 1) / dilation;
-    return (of_phase + filter.results() - 1) / filter.results() * phases(axis, dilation);
-  }
-  Halide::Expr tiles_across() const { return tiles(transform_.across, across_, in_.scalar("dilation_w")); }
-  Halide::Expr tiles_down() const { return tiles(transform_.down, down_, in_.scalar("dilation_h")); }
+  Halide::Expr tiles_down() const { return winograd::tiles_along(transform_.down, down_, in_.scalar("dilation_h")); }
   Halide::Expr all_tiles() const { return tiles_across() * tiles_down() * in_["input"].extent.at("n"); }
   Halide::Expr chunks() const { return Halide::max((all_tiles() + kTiles - 1) / kTiles, 1); }
   Halide::Expr tiles_of_chunk() const { return (all_tiles() + chunks() - 1) / chunks(); }
@@ -66,11 +62,10 @@ class WeightGradient {
   void define_line(Stages &stages, const std::string &name, const Halide::Expr &tile, const winograd::Filter &filter,
                    const ConvolutionAxis &axis, const Halide::Expr &stored, const Halide::Expr &dilation) const {
     const Halide::Var s("s"), t("t"), b("b");
-    const Halide::Expr of_phases = phases(axis, dilation);
     Halide::Func &first = stages.add(name + "_first");
-    first(t, b) = tile % of_phases + filter.results() * dilation * (tile / of_phases);
+    first(t, b) = winograd::first_result(tile, filter, axis, dilation);
     const Halide::Expr result = first(t, b) + s * dilation;
-    const Halide::Expr sample = first(t, b) * filter.stride() + s * dilation - axis.before;
+    const Halide::Expr sample = winograd::first_sample(first(t, b), filter, axis) + s * dilation;
     const Halide::Expr own = doubled_ ? sample / 2 : sample, known = stages["tile_bits"](t, b);
     stages.add("input_" + name)(s, t, b) = Halide::clamp(own, 0, Halide::max(stored - 1, 0));
     stages.add("input_" + name + "_bits")(s, t, b) = Halide::select(sample >= 0 && sample < axis.size, known, 0);

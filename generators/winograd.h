@@ -84,6 +84,31 @@ inline int tiles_in_registers(int lanes) { return lanes == 16 ? 12 : 6; }
 inline int usual_tiles(int lanes) { return lanes == 16 ? 24 : 18; }
 constexpr int kDeepTiles = 48;
 
+// Along an axis a dilated convolution is as many plain ones as it has phases, on interleaved pixels.
+inline Halide::Expr phases_along(const Halide::Expr &extent, const Halide::Expr &dilation) {
+  return Halide::max(Halide::min(dilation, extent), 1);
+}
+// Of transposed filters tiles begin where the result has one tap, which may be a pixel early.
+inline Halide::Expr early(const Filter &filter, const ConvolutionAxis &axis) {
+  return filter.transposed() ? (axis.before + 1) % 2 : Halide::Expr(0);
+}
+// Tiles along an axis, those of all phases; phases innermost.
+inline Halide::Expr tiles_along(const Filter &filter, const ConvolutionAxis &axis, const Halide::Expr &dilation) {
+  const Halide::Expr extent = axis.extent + early(filter, axis);
+  const int results = filter.results();
+  return ((extent + dilation - 1) / dilation + results - 1) / results * phases_along(extent, dilation);
+}
+// Where the results of a tile begin; the next one is a dilation away.
+inline Halide::Expr first_result(const Halide::Expr &tile, const Filter &filter, const ConvolutionAxis &axis,
+                                 const Halide::Expr &dilation) {
+  const Halide::Expr phases = phases_along(axis.extent + early(filter, axis), dilation);
+  return tile % phases + filter.results() * dilation * (tile / phases) - early(filter, axis);
+}
+// The first sample that the result there reads.
+inline Halide::Expr first_sample(const Halide::Expr &result, const Filter &filter, const ConvolutionAxis &axis) {
+  return filter.transposed() ? (result + axis.before - 1) / 2 : result * filter.stride() - axis.before;
+}
+
 // A layer with kernels for transforms (attribute `transform`).
 struct Transformed : LayerDefaults {
   Halide::GeneratorParam<std::string> transform{"transform", "none"};
@@ -233,18 +258,6 @@ class Convolution {
     const Halide::Expr each = (all + blocks - 1) / blocks;
     return Halide::clamp((each + registers - 1) / registers * registers, registers, kDeepTiles);
   }
-  static Halide::Expr phases_along(const Halide::Expr &extent, const Halide::Expr &dilation) {
-    return Halide::max(Halide::min(dilation, extent), 1);
-  }
-  // Of transposed filters tiles begin where the result has one tap, which may be a pixel early.
-  static Halide::Expr early(const Filter &filter, const ConvolutionAxis &axis) {
-    return filter.transposed() ? (axis.before + 1) % 2 : Halide::Expr(0);
-  }
-  static Halide::Expr tiles_along(const Filter &filter, const ConvolutionAxis &axis, const Halide::Expr &dilation) {
-    const Halide::Expr extent = axis.extent + early(filter, axis);
-    const int results = filter.results();
-    return ((extent + dilation - 1) / dilation + results - 1) / results * phases_along(extent, dilation);
-  }
   Halide::Expr tiles_across() const { return tiles_along(transform_.across, across_, in_.scalar("dilation_w")); }
   Halide::Expr tiles_down() const { return tiles_along(transform_.down, down_, in_.scalar("dilation_h")); }
   Halide::Expr tiles_of_picture() const { return tiles_across() * tiles_down(); }
@@ -255,14 +268,9 @@ class Convolution {
   void define_tiles(Stages &stages) const {
     const Halide::Var t("t"), b("b");
     const Halide::Expr number = b * tiles() + t, within = number % tiles_of_picture();
-    const auto origin = [](const Halide::Expr &tile, const Filter &filter, const ConvolutionAxis &axis,
-                           const Halide::Expr &dilation) {
-      const Halide::Expr phases = phases_along(axis.extent + early(filter, axis), dilation);
-      return tile % phases + filter.results() * dilation * (tile / phases) - early(filter, axis);
-    };
     const Halide::Expr dilation_w = in_.scalar("dilation_w"), dilation_h = in_.scalar("dilation_h");
-    stages.add("tile_x")(t, b) = origin(within % tiles_across(), transform_.across, across_, dilation_w);
-    stages.add("tile_y")(t, b) = origin(within / tiles_across(), transform_.down, down_, dilation_h);
+    stages.add("tile_x")(t, b) = first_result(within % tiles_across(), transform_.across, across_, dilation_w);
+    stages.add("tile_y")(t, b) = first_result(within / tiles_across(), transform_.down, down_, dilation_h);
     const Operand &input = in_["input"];
     const Halide::Expr picture = Halide::clamp(number / tiles_of_picture(), 0, frames() * input.extent.at("n") - 1);
     stages.add("tile_n")(t, b) = picture / frames();
@@ -271,11 +279,8 @@ class Convolution {
       const Halide::Expr first = stages["tile_frame"](t, b) - frames_->axis.before;
       define_samples(stages, "frame", first, frames_->axis.size, input.extent.at("t"), frames_->dilation);
     }
-    const auto first = [](const Halide::Expr &result, const Filter &filter, const ConvolutionAxis &axis) {
-      return filter.transposed() ? (result + axis.before - 1) / 2 : result * filter.stride() - axis.before;
-    };
-    const Halide::Expr left = first(stages["tile_x"](t, b), transform_.across, across_);
-    const Halide::Expr top = first(stages["tile_y"](t, b), transform_.down, down_);
+    const Halide::Expr left = first_sample(stages["tile_x"](t, b), transform_.across, across_);
+    const Halide::Expr top = first_sample(stages["tile_y"](t, b), transform_.down, down_);
     define_samples(stages, "column", left, across_.size, input.extent.at("x"), dilation_w);
     define_samples(stages, "row", top, down_.size, input.extent.at("y"), dilation_h);
   }

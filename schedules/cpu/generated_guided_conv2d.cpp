@@ -99,7 +99,7 @@ void use_after_softmax(sluice::Plan &plan) {
 void generate_by_winograd(sluice::Plan &plan) {
   const Var j("j"), i("i"), t("t"), l("l"), to("to"), ti("ti"), lo("lo"), li("li"), lane("lane");
   const int lanes = plan.lanes(), group = kTaps * lanes, tile_t = plan.tuned("winograd_tile_t");
-  Func &output = plan.stages["output"], &sum = plan.stages["sums"], &product = plan.stages["products"];
+  Func &output = plan.stages["output"], &sum = plan.stages["sums"];
   Func &row = plan.stages["rows"], &result = plan.stages["results"];
   const std::vector<RVar> r = output.rvars();  // lane, vector, j, i, t, panel, block
   output.update().allow_race_conditions().vectorize(r[0]).parallel(r[6]).never_partition_all();
@@ -114,13 +114,7 @@ void generate_by_winograd(sluice::Plan &plan) {
       .vectorize(li, lanes)
       .unroll(li)
       .unroll(ti);
-  Func &claimed = plan.stages["claimed"];
-  claimed.compute_at(sum, j).update().unroll(claimed.rvars()[0]);
-  product.compute_at(sum, to).bound_extent(t, tile_t).bound_extent(l, group);
-  product.vectorize(l, lanes).unroll(l).unroll(t);
-  std::vector<VarOrRVar> order{l, t};
-  for (const RVar &each : product.rvars()) order.push_back(each);
-  product.update().reorder(order).vectorize(l, lanes).unroll(l).unroll(t);
+  sluice::multiply_tiles(plan, to, tile_t, group);
   result.compute_at(output, r[4]).bound_extent(l, kTaps * group).split(l, lo, li, lanes).reorder(li, j, i, lo);
   result.vectorize(li).unroll(i).unroll(j);
   Func &window = plan.stages["window"];

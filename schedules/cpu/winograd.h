@@ -42,6 +42,20 @@ inline void transform_tiles(Plan &plan, const Halide::RVar &block) {
   samples.compute_at(tile, t).bound_storage(c, 2 * lanes).vectorize(c, lanes / 2, TailStrategy::ShiftInwards);
 }
 
+// The products of a point, accumulated in registers where the sums ask for them: tile_t tiles, beginning at loop
+// `tiles` of the sums, by `panel_lanes` elements. The memory of the results is waited for meanwhile.
+inline void multiply_tiles(Plan &plan, const Halide::Var &tiles, int tile_t, int panel_lanes) {
+  using namespace Halide;
+  const Var j("j"), t("t"), l("l");
+  Func &sum = plan.stages["sums"], &product = plan.stages["products"], &claimed = plan.stages["claimed"];
+  claimed.compute_at(sum, j).update().unroll(claimed.rvars()[0]);
+  product.compute_at(sum, tiles).bound_extent(t, tile_t).bound_extent(l, panel_lanes);
+  product.vectorize(l, plan.lanes()).unroll(l).unroll(t);
+  std::vector<VarOrRVar> order{l, t};
+  for (const RVar &each : product.rvars()) order.push_back(each);
+  product.update().reorder(order).vectorize(l, plan.lanes()).unroll(l).unroll(t);
+}
+
 // One task is a block of tiles, of a deep layer a panel of output channels of it: their transformed input, then, for a
 // panel at a time, small matrix products, one a point (tile_t tiles by two vectors in registers), the output transform
 // and the layer's pointwise rest.
@@ -51,7 +65,7 @@ inline void schedule_winograd(Plan &plan) {
   const bool halved = winograd::is_halved(plan.variants.at("transform"), plan.lanes());
   const int lanes = plan.lanes(), panel_lanes = (halved ? 1 : 2) * lanes;
   const int tile_t = plan.tuned(halved ? "halved_tile_t" : "tile_t");
-  Func &output = plan.stages["output"], &sum = plan.stages["sums"], &product = plan.stages["products"];
+  Func &output = plan.stages["output"], &sum = plan.stages["sums"];
   const std::vector<RVar> r = output.rvars();  // lane, vector, j, i, t, panel, block
   const RVar lane = r[0], vector = r[1], inner_t = r[4], panel = r[5], block = r[6];
   // One version of the code for all blocks: two could round differently, and what block a tile is in depends on the
@@ -70,14 +84,7 @@ inline void schedule_winograd(Plan &plan) {
       .vectorize(l, lanes)
       .unroll(l)
       .unroll(ti);
-  // That of the results is waited for while products are computed.
-  Func &claimed = plan.stages["claimed"];
-  claimed.compute_at(sum, j).update().unroll(claimed.rvars()[0]);
-  product.compute_at(sum, to).bound_extent(t, tile_t).bound_extent(l, panel_lanes);
-  product.vectorize(l, lanes).unroll(l).unroll(t);
-  std::vector<VarOrRVar> order{l, t};
-  for (const RVar &each : product.rvars()) order.push_back(each);
-  product.update().reorder(order).vectorize(l, lanes).unroll(l).unroll(t);
+  multiply_tiles(plan, to, tile_t, panel_lanes);
   for (const char *stage : {"rows", "results"}) {
     plan.stages[stage]
         .compute_at(output, inner_t)
