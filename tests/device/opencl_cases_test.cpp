@@ -25,13 +25,7 @@ std::vector<LayerCase> cases_without_fixture() {
   return others;
 }
 
-class OpenClCase : public ::testing::TestWithParam<LayerCase> {
- protected:
-  void SetUp() override {
-    const std::string missing = missing_opencl();
-    if (!missing.empty()) GTEST_SKIP() << missing;
-  }
-};
+using OpenClCase = WithOpenCl<::testing::TestWithParam<LayerCase>>;
 
 TEST_P(OpenClCase, AsTheCpu) {
   const Problem problem(GetParam(), false);

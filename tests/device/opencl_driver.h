@@ -2,6 +2,8 @@
 // Looks over the shoulder of Halide's runtime as it calls the OpenCL driver: what ran where, what memory is held, and
 // calls that are made to fail.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <string>
 
 #include "runtime/model.h"
@@ -19,6 +21,16 @@ TensorMap run_on_opencl(const Model &model, const TensorMap &inputs, RunOptions 
 
 // Why no OpenCL kernel can run on this machine; empty if one can. Asks the driver, not Halide.
 std::string missing_opencl();
+
+// Tests that need it.
+template <class Base>
+class WithOpenCl : public Base {
+ protected:
+  void SetUp() override {
+    const std::string missing = missing_opencl();
+    if (!missing.empty()) GTEST_SKIP() << missing;
+  }
+};
 
 // To be called before the first OpenCL kernel of the process.
 void watch_opencl();

@@ -15,13 +15,7 @@
 namespace sluice::testing {
 namespace {
 
-class OpenClNetwork : public ::testing::TestWithParam<NetworkCase> {
- protected:
-  void SetUp() override {
-    const std::string missing = missing_opencl();
-    if (!missing.empty()) GTEST_SKIP() << missing;
-  }
-};
+using OpenClNetwork = WithOpenCl<::testing::TestWithParam<NetworkCase>>;
 
 TEST_P(OpenClNetwork, AsTheReference) {
   const Network network = load_network(GetParam(), on_opencl());
@@ -44,12 +38,8 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, OpenClNetwork, ::testing::ValuesIn(network_ca
   return name;
 });
 
-class OpenClRun : public ::testing::Test {
+class OpenClRun : public WithOpenCl<::testing::Test> {
  protected:
-  void SetUp() override {
-    const std::string missing = missing_opencl();
-    if (!missing.empty()) GTEST_SKIP() << missing;
-  }
   std::unique_ptr<Model> branches(const LoadOptions &options) const { return network_.model(options); }
   TensorMap inputs() const { return network_.inputs(); }
   static void expect_same(const TensorMap &values, const TensorMap &expected) {

@@ -20,13 +20,7 @@ namespace {
 // As for the CPU kernels: ten times what a plain float32 run of the independent reference got.
 constexpr double kLayerBound = 4e-6, kNetworkBound = 8e-5;
 
-class OpenCl : public ::testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override {
-    const std::string missing = missing_opencl();
-    if (!missing.empty()) GTEST_SKIP() << missing;
-  }
-};
+using OpenCl = WithOpenCl<::testing::TestWithParam<std::string>>;
 
 class OpenClLayer : public OpenCl {};
 
