@@ -164,7 +164,7 @@ class Stages {
 // All a schedule may look at.
 struct Plan {
   Stages stages;     // forward stages, by the names the layer gave them
-  Stages gradients;  // backward only: "grad_<port>", "adjoint_<stage>", "adjoint_<stage>_<update>"
+  Stages gradients;  // backward only: "grad_<port>", "stored_<port>" where that is a copy, "adjoint_<stage>[_<update>]"
   std::map<std::string, std::string> variants;  // the variant attributes this kernel is built for
   std::map<std::string, int> tuning;            // schedules/<device>/<layer>.params, for this target and direction
   std::map<std::string, Halide::Expr> scalars;  // run-time arguments

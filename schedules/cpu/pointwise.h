@@ -79,18 +79,12 @@ inline void compute_pointwise(Plan &plan) {
   output.reorder(x, c, row).vectorize(x, plan.lanes(), TailStrategy::GuardWithIf);
 }
 
-// The gradient of the one tensor that such a layer reads: in one pass over its rows, those adjoints kept for a row that
-// are named; the others are computed where they are read.
-inline void differentiate_pointwise(Plan &plan, const std::vector<std::string> &kept = {}) {
-  using namespace Halide;
-  Func &gradient = plan.gradients["grad_input"];
-  const std::vector<Var> axes = gradient.args();  // c, x, y, n
-  // Rows of one picture: of fused rows and pictures a row's adjoints would be asked for whole pictures.
-  gradient.parallel(axes[2]).vectorize(axes[0], plan.lanes(), TailStrategy::GuardWithIf);
-  for (const std::string &name : kept) {
-    Func &adjoint = plan.gradients[name];
-    adjoint.compute_at(gradient, axes[2]).vectorize(adjoint.args()[0], plan.lanes(), TailStrategy::RoundUp);
-  }
+// The gradient of the one tensor that such a layer reads: in one pass over its rows, adjoints computed where they are
+// read.
+inline void differentiate_pointwise(Plan &plan) {
+  Halide::Func &gradient = plan.gradients["grad_input"];
+  const std::vector<Halide::Var> axes = gradient.args();  // c, x, y, n
+  gradient.parallel(axes[2]).vectorize(axes[0], plan.lanes(), Halide::TailStrategy::GuardWithIf);
 }
 
 }  // namespace sluice
