@@ -62,7 +62,8 @@ std::string json_attribute(const Attribute &attribute) {
 // The rows of schedules/<device>/<layer>.params for this target: `isa direction name value`, isa `any` always applies.
 std::map<std::string, int> read_tuning(const std::string &path, const std::string &direction,
                                        const Halide::Target &target) {
-  const std::string isa = target.has_feature(Halide::Target::AVX512_Skylake) ? "avx512" : "avx2";
+  const bool is_neon = target.arch == Halide::Target::ARM;
+  const std::string isa = is_neon ? "neon" : target.has_feature(Halide::Target::AVX512_Skylake) ? "avx512" : "avx2";
   std::map<std::string, int> tuning;
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
@@ -72,7 +73,9 @@ std::map<std::string, int> read_tuning(const std::string &path, const std::strin
     if (!(words >> row_isa)) continue;
     if (!(words >> row_direction >> name >> value))
       throw std::runtime_error(path + ": expected `isa direction name value`, got: " + line);
-    if ((row_isa == isa || row_isa == "any") && row_direction == direction) tuning[name] = value;
+    // NEON has as many registers as AVX-512; its own rows, where there are some, come after those.
+    const bool applies = row_isa == isa || row_isa == "any" || (is_neon && row_isa == "avx512");
+    if (applies && row_direction == direction) tuning[name] = value;
   }
   return tuning;
 }

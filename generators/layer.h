@@ -193,6 +193,17 @@ struct RegisterDescription {
   }
 };
 
+inline std::vector<Port> joined(std::vector<Port> first, const std::vector<Port> &second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+inline std::vector<Port> constants(std::vector<Port> ports) {
+  for (Port &port : ports) port.differentiable = false;
+  return ports;
+}
+
+inline int dimensions(const Port &port) { return static_cast<int>(port.axes.size()); }
+
 // What a layer says of itself.
 struct Description {
   std::string layer, summary;

@@ -18,6 +18,7 @@
 #include <memory>
 #include <set>
 
+#include "estimates.h"
 #include "layer.h"
 #include "range_checks.h"
 #include "schedules/cpu/pack.h"
@@ -46,17 +47,6 @@ struct LayerDefaults {
   void derive(Context &, Stages &) const {}
   Stages update(Context &) const { return {}; }
 };
-
-inline std::vector<Port> joined(std::vector<Port> first, const std::vector<Port> &second) {
-  first.insert(first.end(), second.begin(), second.end());
-  return first;
-}
-inline std::vector<Port> constants(std::vector<Port> ports) {
-  for (Port &port : ports) port.differentiable = false;
-  return ports;
-}
-
-inline int dimensions(const Port &port) { return static_cast<int>(port.axes.size()); }
 
 // What the three generators share: scalars, target facts, and turning buffers into operands.
 template <typename Layer, typename Self>
@@ -111,6 +101,13 @@ class LayerGenerator : public Halide::Generator<Self> {
     return plan;
   }
 
+  void set_estimates(const Estimates &values, const std::vector<Port> &inputs, const std::vector<Port> &outputs) {
+    values.set(inputs, inputs_);
+    values.set(outputs, outputs_);
+    values.set(integers_);
+    values.set(reals_);
+  }
+
   void bound_output(const std::string &name) {
     const std::vector<Halide::Expr> extents = layer.extents(context_, name);
     for (size_t d = 0; d < extents.size(); d++) outputs_[name]->dim(static_cast<int>(d)).set_bounds(0, extents[d]);
@@ -148,6 +145,7 @@ template <typename Layer>
 class ForwardGenerator : public LayerGenerator<Layer, ForwardGenerator<Layer>> {
  public:
   Halide::GeneratorParam<std::string> stage{"stage", ""};
+  Halide::GeneratorParam<std::string> estimates{"estimates", ""};  // for an autoscheduler, "input.c:48,dilation_x:1"
 
   void configure() {
     for (const Port &port : this->layer.inputs()) this->add_input_port(port);
@@ -181,7 +179,11 @@ class ForwardGenerator : public LayerGenerator<Layer, ForwardGenerator<Layer>> {
       }
       this->bound_output(port.name);
     }
-    if (probe.empty()) apply_schedule(Layer::kName, "forward", plan, this->schedule_folder);
+    if (this->using_autoscheduler()) {
+      this->set_estimates(Estimates(estimates), joined(this->layer.inputs(), given_parameters()), output_ports());
+    } else if (probe.empty()) {
+      apply_schedule(Layer::kName, "forward", plan, this->schedule_folder);
+    }
   }
 
  private:
