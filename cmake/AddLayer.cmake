@@ -13,7 +13,7 @@
 #   REQUIRES: conditions on the inputs, and on what output they make, over the same names, "input.c%factor=0" or, for some nodes, "mode=x:a<b".
 #   SAVED stage@key=value: variants with that value only.
 #   TRANSFORMS: forward kernels for the CPU with transform=<name>, beside those of variants that have one of these values
-#   (regular expressions, of one or more in the order of generators/variants.txt).
+#   (regular expressions, of one or more in the order of generators/variants.txt); without values beside those of all variants.
 #   DERIVED: what the linear part sees of a parameter, and its gradient, are kernels (generators/derived_parameters.h).
 #   LINEAR: variants with that value have a backward kernel of their linear part as well.
 #   WEIGHT_GRADIENTS: of LINEAR variants with these values, a kernel of the weight's gradient with transform=<name>
@@ -133,13 +133,16 @@ function(sluice_add_layer NAME)
   endforeach()
 endfunction()
 
-# The kernels of a variant for those TRANSFORMS (name:value...) one of whose values it has.
+# The kernels of a variant for those TRANSFORMS (name:value...) one of whose values it has, or that name none.
 function(_sluice_add_transforms SET NAME DIRECTION params transforms)
   foreach(transform IN LISTS transforms)
     string(REPLACE ":" ";" values "${transform}")
     list(POP_FRONT values name)
+    if(NOT values)
+      set(values all)
+    endif()
     foreach(value IN LISTS values)
-      if("${params};" MATCHES "=${value};")
+      if(value STREQUAL "all" OR "${params};" MATCHES "=${value};")
         set(transformed ${params} transform=${name})
         _sluice_add_kernel(${SET} ${NAME} ${DIRECTION} cpu "${transformed}" "${transformed}" "${SLUICE_BOTH}")
       endif()
