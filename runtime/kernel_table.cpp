@@ -3,12 +3,17 @@
 #include "runtime/kernel_table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "runtime/graph_text.h"
 #include "weights_io/error.h"
 
 namespace sluice {
+
+// Weak: a program whose networks bring tables of their own is linked without the kernels of all layers.
+__attribute__((weak)) void register_kernels(KernelTable &table);
 
 std::vector<const SchemaPort *> LayerSchema::stored() const {
   std::vector<const SchemaPort *> ports;
@@ -26,9 +31,10 @@ bool LayerSchema::has_gradient() const {
 const LayerSchema &KernelTable::schema(const std::string &layer) const {
   const auto found = schemas_.find(layer);
   if (found != schemas_.end()) return found->second;
-  std::string known;
-  for (const auto &entry : schemas_) known += " " + entry.first;
-  throw Error(ErrorCode::not_found, fmt::format("no layer '{}'; built:{}", layer, known));
+  std::vector<std::string> known;
+  for (const auto &entry : schemas_) known.push_back(entry.first);
+  throw Error(ErrorCode::not_found,
+              fmt::format("no layer '{}'; built: {}{}", layer, fmt::join(known, " "), suggestion(layer, known)));
 }
 
 const Kernel *KernelTable::find(const std::string &layer, const std::string &direction, const std::string &device,
@@ -49,7 +55,7 @@ const Kernel *KernelTable::find(const std::string &layer, const std::string &dir
 KernelTable &KernelTable::linked() {
   static KernelTable table = [] {
     KernelTable inference;
-    register_kernels(inference);
+    if (register_kernels != nullptr) register_kernels(inference);
     return inference;
   }();
   return table;
