@@ -27,6 +27,7 @@ set(SLUICE_ONLY_LAYERS "" CACHE STRING "Build these layers only, for work on one
 set(SLUICE_AVX2 x86-64-linux-avx-avx2-f16c-fma-sse41)
 set(SLUICE_AVX512 x86-64-linux-avx-avx2-avx512-avx512_skylake-f16c-fma-sse41)
 set(SLUICE_BOTH ${SLUICE_AVX512} ${SLUICE_AVX2})
+set_property(GLOBAL PROPERTY SLUICE_TARGETS SLUICE_TARGET_AVX2="${SLUICE_AVX2}" SLUICE_TARGET_AVX512="${SLUICE_AVX512}")  # for tuning
 set(SLUICE_KERNEL_FEATURES user_context)
 set(SLUICE_RUNTIME_FEATURES user_context)
 if(SLUICE_FUZZ_FLOAT_STORES)
