@@ -75,9 +75,19 @@ void Workshop::check(const std::string &layer) const {
                             "installation; --generators says where they are",
                             generator.string()));
   }
-  if (!fs::exists(params(layer)))
+}
+
+void Workshop::check() const {
+  if (!fs::is_directory(schedules / "cpu"))
     throw Error(ErrorCode::not_found,
-                fmt::format("{} is not there; --schedules says where schedules are", params(layer).string()));
+                fmt::format("{} is not there; --schedules says where schedules are", (schedules / "cpu").string()));
+  std::filesystem::create_directories(work);
+  const std::string failure = run_commands({{{compiler, "--version"}, work / "compiler.log"}}, 1, kCompileSeconds)[0];
+  if (!failure.empty()) {
+    throw Error(
+        ErrorCode::not_found,
+        fmt::format("no compiler '{}', which links what is tried: {}; --compiler says another", compiler, failure));
+  }
 }
 
 std::vector<BuiltCandidate> build_candidates(const Workshop &workshop, const std::vector<Candidate> &candidates) {

@@ -28,6 +28,7 @@ struct Workshop {
   std::filesystem::path tuning(const std::string &layer) const { return schedules / "cpu" / (layer + ".tuning"); }
   // Error not_found, naming what is missing, where no kernel of the layer can be made here.
   void check(const std::string &layer) const;
+  void check() const;  // likewise, of any layer
 };
 
 struct Candidate {

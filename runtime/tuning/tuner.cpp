@@ -130,21 +130,22 @@ Outcome Tuner::outcome(const Point &point, const NodeGroup &group, const Form &f
   return result;
 }
 
-// Schedules that were not tried yet: built together, then measured one after the other, until the time is over.
+// Schedules that were not tried yet: a few are built together, then measured one after the other; until the time is
+// over. What is known from an earlier run takes none.
 void Tuner::try_points(const NodeGroup &group, const Form &form, const std::vector<Parameters> &schedules,
                        Clock::time_point end, TunedGroup &tuned) {
-  const size_t batch = static_cast<size_t>(options_.workshop.jobs) * 4;
+  const size_t batch = static_cast<size_t>(options_.workshop.jobs) * 2;
   std::vector<Point> points;
   for (const Parameters &schedule : schedules)
     points.push_back({group.nodes[0], form.algorithm, changed_from(form.shipped, schedule), false});
   for (size_t first = 0; first < points.size(); first += batch) {
-    if (Clock::now() > end) return;
     const size_t last = std::min(first + batch, points.size());
     std::vector<Candidate> candidates;
     std::vector<size_t> which;
     std::map<size_t, BuiltCandidate> built;
     for (size_t i = first; i < last; i++) {
       if (tried_.contains(points[i].text()) || log_.find(points[i])) continue;
+      if (Clock::now() > end) return;
       if (points[i].schedule.empty()) continue;  // the shipped kernel is there
       candidates.push_back({group.layer, form.variant, points[i].schedule});
       which.push_back(i);
@@ -154,7 +155,6 @@ void Tuner::try_points(const NodeGroup &group, const Form &form, const std::vect
     for (size_t i = first; i < last; i++) {
       if (tried_.contains(points[i].text())) continue;
       const auto known = log_.find(points[i]);
-      if (!known && Clock::now() > end) return;
       const Outcome result = known ? *known : outcome(points[i], group, form, built[i]);
       tuned.points++;
       if (!result.failure.empty()) tuned.failed++;
@@ -186,8 +186,7 @@ void Tuner::search(const NodeGroup &group, const Form &form, Clock::time_point e
   }
 }
 
-// The best points with fresh pairs, until one is better than the shipped kernel: the fastest of many is also the
-// luckiest.
+// The best points with fresh pairs: the fastest of many is also the luckiest.
 void Tuner::confirm(const NodeGroup &group, const std::vector<Form> &forms, TunedGroup &tuned) {
   std::vector<std::pair<Point, double>> best;
   for (const auto &entry : tried_) {
@@ -231,6 +230,7 @@ TunedGroup Tuner::tune(const NodeGroup &group, Clock::time_point end) {
 }
 
 std::vector<TunedGroup> Tuner::run() {
+  options_.workshop.check();
   std::vector<NodeGroup> all = groups();
   double total = 0;
   for (NodeGroup &group : all) {
