@@ -48,23 +48,38 @@ def read_groups(tuning, work):
     return groups
 
 
+def names_of(schedule):
+    return frozenset(item.split(":")[0] for item in schedule.split(",") if item != "-")
+
+
+def touched(groups, names):
+    """The groups whose kernels have one of these parameters."""
+    return [group for group in groups if any(names & names_of(schedule) for schedule in group.ratios)]
+
+
 def judge(groups, schedule):
-    """The gain of all groups that the schedule was measured in, and the least of one; None where some were not."""
-    names = {item.split(":")[0] for item in schedule.split(",")}
-    changed = [group for group in groups if any(names & {item.split(":")[0] for item in one.split(",")} for one in group.ratios)]
-    if any(schedule not in group.ratios for group in changed):
+    """The gain of all groups that the schedule changes, and the least of one; None where it was not measured in all."""
+    if any(schedule not in group.ratios for group in groups):
         return None
-    before = sum(group.milliseconds for group in changed)
-    after = sum(group.milliseconds / group.ratios[schedule] for group in changed)
-    return before / after, min(group.ratios[schedule] for group in changed)
+    before = sum(group.milliseconds for group in groups)
+    after = sum(group.milliseconds / group.ratios[schedule] for group in groups)
+    return before / after, min(group.ratios[schedule] for group in groups)
 
 
 def best_of(groups):
-    """The schedule that gains most, with its gain; None where what is shipped is best."""
-    schedules = {schedule for group in groups for schedule in group.ratios} - {"-"}
-    judged = [(judge(groups, schedule), schedule) for schedule in sorted(schedules)]
-    good = [(verdict[0], schedule) for verdict, schedule in judged if verdict and verdict[0] >= LEAST_GAIN and verdict[1] >= MOST_LOSS]
-    return max(good, default=None)
+    """The schedules that gain most, with their gains; of several that change the same group the best one."""
+    good = []
+    for schedule in {schedule for group in groups for schedule in group.ratios} - {"-"}:
+        changed = touched(groups, names_of(schedule))
+        verdict = judge(changed, schedule)
+        if verdict and verdict[0] >= LEAST_GAIN and verdict[1] >= MOST_LOSS:
+            good.append((verdict[0], schedule, changed))
+    chosen, taken = [], set()
+    for gain, schedule, changed in sorted(good, key=lambda one: one[:2], reverse=True):
+        if not taken & {id(group) for group in changed}:
+            taken |= {id(group) for group in changed}
+            chosen.append((gain, schedule))
+    return chosen
 
 
 def changed_params(text, isa, schedule):
@@ -93,11 +108,12 @@ def main():
         for key, found in read_groups(tuning, work).items():
             groups[key] += found
     for (isa, layer), found in sorted(groups.items()):
-        best = best_of(found)
-        print(f"{layer}, {isa}, {len(found)} groups: " + (f"{best[1]}, {best[0]:.3f} times as fast" if best else "as shipped"))
+        chosen = best_of(found)
+        said = [f"{schedule}, {gain:.3f} times as fast" for gain, schedule in chosen]
+        print(f"{layer}, {isa}, {len(found)} groups: " + ("; ".join(said) or "as shipped"))
         path = options.schedules / f"{layer}.params"
-        if best and options.write:
-            path.write_text(changed_params(path.read_text(encoding="utf-8"), isa, best[1]), encoding="utf-8")
+        for _, schedule in chosen if options.write else []:
+            path.write_text(changed_params(path.read_text(encoding="utf-8"), isa, schedule), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,12 @@ class ApplyTuningTest(unittest.TestCase):
         _, params = self.apply({"a": 2.0}, {("a", "tile_y:4"): 1.2})
         self.assertEqual(params, PARAMS + "avx512  forward    tile_y     4\n")
 
+    def test_parameters_of_other_kernels_are_chosen_apart(self):
+        said, params = self.apply({"a": 2.0, "b": 1.0}, {("a", "tile_x:6"): 1.3, ("b", "tile_y:4"): 1.1, ("b", "tile_y:2"): 1.2})
+        self.assertIn("tile_x:6, 1.300 times as fast; tile_y:2, 1.200 times as fast", said)
+        self.assertIn("avx512  forward    tile_x     6", params)
+        self.assertIn("avx512  forward    tile_y     2", params)
+
     def test_a_group_that_loses_keeps_what_is_shipped(self):
         said, params = self.apply({"a": 2.0, "b": 1.0}, {("a", "tile_x:6"): 1.3, ("b", "tile_x:6"): 0.9})
         self.assertIn("as shipped", said)
