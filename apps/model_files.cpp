@@ -41,8 +41,8 @@ std::vector<fs::path> folders_of_program(const std::string &name) {
   std::error_code problem;
   const fs::path program = fs::read_symlink("/proc/self/exe", problem);
   if (problem) return {};
-  const fs::path above = program.parent_path().parent_path();
-  return {above.parent_path() / name, above / "share" / "sluice" / name};
+  const fs::path bin = program.parent_path();
+  return {(bin / SLUICE_DATA_FROM_PROGRAMS / name).lexically_normal(), bin.parent_path().parent_path() / name};
 }
 
 fs::path find_model_file(const std::string &name, const std::string &extension) {

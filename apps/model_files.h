@@ -17,7 +17,7 @@ class App;
 
 namespace sluice {
 
-// Where data of this name lies for the running program: in the source of the build that it is in, or installed with it.
+// Where data of this name lies for the running program: installed with it, or in the source of the build that it is in.
 std::vector<std::filesystem::path> folders_of_program(const std::string &name);
 
 // <name><extension> in $SLUICE_MODELS, then where the build and an installation keep models. Error(not_found) with the

@@ -66,8 +66,8 @@ int64_t extent_for(const OpenExtents &open, size_t rank, size_t d) {
 }  // namespace
 
 // A symbol is the same number wherever it stands.
-std::map<std::string, std::vector<int64_t>> nominal_shapes(const Graph &graph, const OpenExtents &open) {
-  std::map<std::string, std::vector<int64_t>> shapes;
+Shapes nominal_shapes(const Graph &graph, const OpenExtents &open) {
+  Shapes shapes;
   std::map<std::string, int64_t> symbols;
   for (const GraphInput &input : graph.inputs) {
     std::vector<int64_t> &shape = shapes[input.name];
@@ -86,8 +86,13 @@ std::map<std::string, std::vector<int64_t>> nominal_shapes(const Graph &graph, c
   return shapes;
 }
 
-std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph,
-                                                           const std::map<std::string, std::vector<int64_t>> &shapes) {
+Shapes shapes_of(const TensorMap &tensors) {
+  Shapes shapes;
+  for (const auto &[name, tensor] : tensors) shapes[name] = tensor.shape;
+  return shapes;
+}
+
+std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph, const Shapes &shapes) {
   std::map<std::string, int64_t> symbols;
   for (const GraphInput &input : graph.inputs) {
     const auto given = shapes.find(input.name);
@@ -114,6 +119,10 @@ std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph,
 }
 
 std::string first_given_input(const Graph &graph, const TensorMap &inputs) {
+  return first_given_input(graph, shapes_of(inputs));
+}
+
+std::string first_given_input(const Graph &graph, const Shapes &inputs) {
   for (const auto &entry : inputs) {
     const bool known = std::any_of(graph.inputs.begin(), graph.inputs.end(),
                                    [&](const GraphInput &input) { return input.name == entry.first; });

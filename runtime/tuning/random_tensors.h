@@ -2,19 +2,15 @@
 // Weights and inputs for a network whose speed is asked for, not its result.
 #pragma once
 #include <cstdint>
-#include <map>
-#include <string>
-#include <vector>
 
 #include "runtime/graph.h"
+#include "runtime/input_shapes.h"
 #include "weights_io/tensor.h"
 
 namespace sluice {
 
-// Shapes in files (n c h w ...) of the inputs that the caller gives.
-using Shapes = std::map<std::string, std::vector<int64_t>>;
-
-// Uniform values with variance gain / fan-in; vectors (biases, means) of up to 0.1, running variances near 1.
+// shapes: of the inputs that the caller gives. Uniform values with variance gain / fan-in; vectors (biases, means) of
+// up to 0.1, running variances near 1.
 TensorMap random_weights(const Graph &graph, const Shapes &shapes, uint32_t seed);
 
 // In the units of the graph's input lines, so that the network sees -1..1. A picture of one channel becomes a mask: a
