@@ -36,22 +36,24 @@ struct TuneOptions {
 
 int processors() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
-// The folder that was said, else the first that is there, else the first.
-fs::path choose_folder(const std::string &said, const std::vector<fs::path> &known) {
+// Beside the folder of the program, in a build tree.
+fs::path generator_folder(const std::string &said) {
   if (!said.empty()) return fs::absolute(said);
+  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "generators";
+}
+
+// Of the source that the program was built from.
+fs::path schedule_folder(const std::string &said) {
+  if (!said.empty()) return fs::absolute(said);
+  const std::vector<fs::path> known = folders_of_program("schedules");
   const auto there = std::find_if(known.begin(), known.end(), [](const fs::path &one) { return fs::exists(one); });
   return there != known.end() ? *there : known.at(0);
 }
 
-std::vector<fs::path> generator_folders() {
-  const fs::path above = fs::read_symlink("/proc/self/exe").parent_path().parent_path();
-  return {above / "generators", above / "libexec" / "sluice" / "generators"};
-}
-
 tuning::Workshop make_workshop(const TuneOptions &options, const fs::path &work) {
   tuning::Workshop workshop;
-  workshop.generators = choose_folder(options.generators, generator_folders());
-  workshop.schedules = choose_folder(options.schedules, folders_of_program("schedules"));
+  workshop.generators = generator_folder(options.generators);
+  workshop.schedules = schedule_folder(options.schedules);
   workshop.work = work;
   const char *compiler = std::getenv("CC");
   workshop.compiler = !options.compiler.empty() ? options.compiler : compiler != nullptr ? compiler : "cc";

@@ -52,18 +52,16 @@ CallSizes sizes_of(const ExecutionPlan &plan, const PlannedStep &step, const Lay
   return sizes;
 }
 
-tuning::BuiltCandidate build_autoscheduled(const tuning::Workshop &workshop, const Kernel &kernel,
-                                           const CallSizes &sizes, const std::vector<std::string> &words) {
-  std::string estimates = "-";
+tuning::BuiltCandidate build_autoscheduled(const tuning::Workshop &workshop, const Kernel &kernel, CallSizes &sizes,
+                                           const std::vector<std::string> &words) {
   std::map<std::string, size_t> asked;
   for (int i = 0; i < kMostNames; i++) {
     tuning::Candidate candidate{kernel.layer, kernel.variant, {}, words};
-    candidate.more.push_back("estimates=" + (estimates == "-" ? "none:0" : estimates));
+    candidate.more.push_back("estimates=" + (sizes.asked_for.empty() ? "none:0" : sizes.asked_for));
     const tuning::BuiltCandidate built = build_candidates(workshop, {candidate})[0];
     const std::string name = missing_name(built.failure);
     if (name.empty()) return built;
-    const std::string next = fmt::format("{}:{}", name, value_of(sizes, name, asked));
-    estimates = estimates == "-" ? next : estimates + "," + next;
+    sizes.asked_for += fmt::format("{}{}:{}", sizes.asked_for.empty() ? "" : ",", name, value_of(sizes, name, asked));
   }
   throw Error(ErrorCode::input_failed, "an autoscheduler asks for more than a kernel has");
 }

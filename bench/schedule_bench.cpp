@@ -100,18 +100,23 @@ std::unique_ptr<LayerNode> direct_form(const Subject &subject, Node &node) {
   return layer;
 }
 
-Json autoscheduled(const ScheduleOptions &options, const Subject &subject, const tuning::Workshop &workshop,
-                   Judge &judge, const std::string &name) {
+// By all autoschedulers, into `line`.
+void add_autoscheduled(const ScheduleOptions &options, const Subject &subject, const tuning::Workshop &workshop,
+                       Judge &judge, Json &line) {
   Node node = *subject.step->node;
   const std::unique_ptr<LayerNode> layer = direct_form(subject, node);
-  std::string file = name;
-  std::transform(file.begin(), file.end(), file.begin(), [](char c) { return static_cast<char>(std::tolower(c)); });
-  const fs::path plugin = fs::path(options.plugins) / ("libautoschedule_" + file + ".so");
-  const tuning::BuiltCandidate built = build_autoscheduled(
-      workshop, layer->kernel("forward"), sizes_of(*subject.plan, *subject.step, *layer),
-      {"-p", plugin.string(), "autoscheduler=" + name, fmt::format("autoscheduler.parallelism={}", options.threads)});
-  if (!built.failure.empty()) return {{"failure", built.failure}};
-  return judge.ratio_of({subject.number, "direct", built.library, false, kMeasureSeconds, kPairs});
+  CallSizes sizes = sizes_of(*subject.plan, *subject.step, *layer);
+  for (const std::string &name : options.autoschedulers) {
+    std::string file = name;
+    std::transform(file.begin(), file.end(), file.begin(), [](char c) { return static_cast<char>(std::tolower(c)); });
+    const fs::path plugin = fs::path(options.plugins) / ("libautoschedule_" + file + ".so");
+    const tuning::BuiltCandidate built = build_autoscheduled(
+        workshop, layer->kernel("forward"), sizes,
+        {"-p", plugin.string(), "autoscheduler=" + name, fmt::format("autoscheduler.parallelism={}", options.threads)});
+    line[name] = built.failure.empty()
+                     ? judge.ratio_of({subject.number, "direct", built.library, false, kMeasureSeconds, kPairs})
+                     : Json{{"failure", built.failure}};
+  }
 }
 
 Json tuned(const ScheduleOptions &options, const Subject &subject, const tuning::Workshop &workshop,
@@ -141,8 +146,7 @@ void measure_row(const ScheduleOptions &options, const tuning::Workshop &worksho
                {"peak", judge.peak()}};
   line["default"] = judge.ratio_of({subject->number, "fastest", {}, true, kMeasureSeconds, kPairs});
   if (options.minutes > 0) line["tuned"] = tuned(options, *subject, workshop, row.name);
-  for (const std::string &name : options.autoschedulers)
-    line[name] = autoscheduled(options, *subject, workshop, judge, name);
+  add_autoscheduled(options, *subject, workshop, judge, line);
   line["peak_after"] = judge.peak();
   fmt::print("{}\n", line.dump());
   std::fflush(stdout);

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kCompileSeconds = 120;
+constexpr double kCompileSeconds = 300;
 constexpr const char *kFunction = "sluice_candidate";
 
 fs::path generator_of(const Workshop &workshop, const std::string &layer) {
@@ -71,8 +71,8 @@ void Workshop::check(const std::string &layer) const {
   const fs::path generator = generator_of(*this, layer);
   if (!fs::exists(generator)) {
     throw Error(ErrorCode::not_found,
-                fmt::format("{} is not there: tuning needs the generators of a build tree (build/generators) or of an "
-                            "installation; --generators says where they are",
+                fmt::format("{} is not there: tuning needs the generators of a build tree (build/generators); "
+                            "--generators says where they are",
                             generator.string()));
   }
 }
