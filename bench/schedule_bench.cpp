@@ -31,7 +31,7 @@ struct ScheduleOptions {
   std::string shapes = SLUICE_SOURCE_DIR "/bench/layer_shapes.txt",
               work_formulas = SLUICE_SOURCE_DIR "/bench/layer_work.txt";
   std::string generators, schedules = SLUICE_SOURCE_DIR "/schedules", plugins, work = "schedule-bench";
-  std::vector<std::string> rows, autoschedulers{"Mullapudi2016", "Adams2019", "Li2018"};
+  std::vector<std::string> rows, autoschedulers{"Mullapudi2016", "Adams2019/beam_size=1", "Li2018"};
   int threads = 0;
   double minutes = 1;  // of tuning, a row
 };
@@ -106,13 +106,16 @@ void add_autoscheduled(const ScheduleOptions &options, const Subject &subject, c
   Node node = *subject.step->node;
   const std::unique_ptr<LayerNode> layer = direct_form(subject, node);
   CallSizes sizes = sizes_of(*subject.plan, *subject.step, *layer);
-  for (const std::string &name : options.autoschedulers) {
+  for (const std::string &autoscheduler : options.autoschedulers) {
+    const size_t slash = autoscheduler.find('/');
+    const std::string name = autoscheduler.substr(0, slash);
     std::string file = name;
     std::transform(file.begin(), file.end(), file.begin(), [](char c) { return static_cast<char>(std::tolower(c)); });
     const fs::path plugin = fs::path(options.plugins) / ("libautoschedule_" + file + ".so");
-    const tuning::BuiltCandidate built = build_autoscheduled(
-        workshop, layer->kernel("forward"), sizes,
-        {"-p", plugin.string(), "autoscheduler=" + name, fmt::format("autoscheduler.parallelism={}", options.threads)});
+    std::vector<std::string> words{"-p", plugin.string(), "autoscheduler=" + name,
+                                   fmt::format("autoscheduler.parallelism={}", options.threads)};
+    if (slash != std::string::npos) words.push_back("autoscheduler." + autoscheduler.substr(slash + 1));
+    const tuning::BuiltCandidate built = build_autoscheduled(workshop, layer->kernel("forward"), sizes, words);
     line[name] = built.failure.empty()
                      ? judge.ratio_of({subject.number, "direct", built.library, false, kMeasureSeconds, kPairs})
                      : Json{{"failure", built.failure}};
@@ -179,7 +182,9 @@ int main(int argc, char **argv) {
   app.add_option("--rows", options.rows, "only these, with commas")->delimiter(',');
   app.add_option("--generators", options.generators, "folder of the generators")->required();
   app.add_option("--plugins", options.plugins, "folder of Halide's autoschedulers")->required();
-  app.add_option("--autoschedulers", options.autoschedulers, "which, with commas")->delimiter(',');
+  app.add_option("--autoschedulers", options.autoschedulers,
+                 "which, with commas; a parameter of one behind a slash, Adams2019/beam_size=1")
+      ->delimiter(',');
   app.add_option("--minutes", options.minutes, "of tuning, for every row; 0: none");
   app.add_option("--threads", options.threads, "0: one per processor");
   app.add_option("--work", options.work, "folder of candidates and of what was tuned; kept");

@@ -82,7 +82,7 @@ def markdown(rows, isa, threads):
     lines = ["# Schedules side by side", "",
              f"{peer_machine.processor_name()} ({peer_machine.processor_family()}), {isa}, {threads} threads, {datetime.date.today()}, by"
              " `make bench-schedules`. GFLOP/s in the multiplications of the layer as defined, and the share of the FMA peak measured beside;"
-             " schedules in turn with the default, medians of pairs. Autoschedulers get the direct sum. GPU: registers and occupancy of the"
+             " schedules in turn with the default, medians of pairs. Autoschedulers get the direct sum; Adams2019 with a beam of 1. GPU: registers and occupancy of the"
              " direct sum's kernel on sm_90, by ptxas.", "", "| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     columns = gpu_columns()
     lines += ["| " + " | ".join(row.cells(columns)) + " |" for row in rows]
@@ -133,7 +133,8 @@ def main():
     parser.add_argument("--shapes", default=str(SOURCE / "bench/layer_shapes.txt"))
     parser.add_argument("--rows", default="", help="only these, with commas; default: every convolution")
     parser.add_argument("--minutes", type=float, default=0.5, help="of tuning, for every row; 0: none")
-    parser.add_argument("--autoschedulers", default=",".join(AUTOSCHEDULERS))
+    parser.add_argument("--autoschedulers", default="Mullapudi2016,Adams2019/beam_size=1,Li2018",
+                        help="a parameter of one behind a slash; Adams2019 with its usual beam of 32 takes more than five minutes a layer")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--program", default=str(SOURCE / "build/bin/schedule_bench"))
     parser.add_argument("--generators", default=str(SOURCE / "build/generators"))

@@ -208,6 +208,7 @@ void Tuner::confirm(const NodeGroup &group, const std::vector<Form> &forms, Tune
     if (!result->failure.empty() || !is_gain(result->comparison) || result->comparison.ratio <= tuned.ratio) continue;
     tuned.best = point;
     tuned.ratio = result->comparison.ratio;
+    tuned.group.default_ms = result->comparison.first_ms;  // of the same minute
   }
 }
 
@@ -238,7 +239,7 @@ std::vector<TunedGroup> Tuner::run() {
     const Point point{group.nodes[0], "fastest", {}, false};
     auto result = log_.find(point);
     if (!result) {
-      result = measured({group.step, "fastest", {}, true, 0.1, 3});
+      result = measured({group.step, "fastest", {}, true, 0.2, 5});
       log_.add(point, *result);
     }
     if (!result->failure.empty())
