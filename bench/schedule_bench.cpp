@@ -106,6 +106,7 @@ void add_autoscheduled(const ScheduleOptions &options, const Subject &subject, c
   Node node = *subject.step->node;
   const std::unique_ptr<LayerNode> layer = direct_form(subject, node);
   CallSizes sizes = sizes_of(*subject.plan, *subject.step, *layer);
+  const std::string form = node.attributes.contains("algorithm") ? "direct" : "fastest";  // some have no other
   for (const std::string &autoscheduler : options.autoschedulers) {
     const size_t slash = autoscheduler.find('/');
     const std::string name = autoscheduler.substr(0, slash);
@@ -117,7 +118,7 @@ void add_autoscheduled(const ScheduleOptions &options, const Subject &subject, c
     if (slash != std::string::npos) words.push_back("autoscheduler." + autoscheduler.substr(slash + 1));
     const tuning::BuiltCandidate built = build_autoscheduled(workshop, layer->kernel("forward"), sizes, words);
     line[name] = built.failure.empty()
-                     ? judge.ratio_of({subject.number, "direct", built.library, false, kMeasureSeconds, kPairs})
+                     ? judge.ratio_of({subject.number, form, built.library, false, kMeasureSeconds, kPairs})
                      : Json{{"failure", built.failure}};
   }
 }
