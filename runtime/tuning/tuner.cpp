@@ -101,7 +101,7 @@ std::vector<Tuner::Form> Tuner::forms(const NodeGroup &group) const {
 }
 
 // Drift: once more, a few times; then it is the outcome.
-Outcome Tuner::measured(MeasureRequest request) {
+Outcome Tuner::measured(const MeasureRequest &request) {
   Outcome outcome;
   for (int i = 0; i < kDriftRetries; i++) {
     const double limit = kStartSeconds + kTryTimes * request.seconds;
@@ -136,6 +136,7 @@ void Tuner::try_points(const NodeGroup &group, const Form &form, const std::vect
                        Clock::time_point end, TunedGroup &tuned) {
   const size_t batch = static_cast<size_t>(options_.workshop.jobs) * 2;
   std::vector<Point> points;
+  points.reserve(schedules.size());
   for (const Parameters &schedule : schedules)
     points.push_back({group.nodes[0], form.algorithm, changed_from(form.shipped, schedule), false});
   for (size_t first = 0; first < points.size(); first += batch) {

@@ -60,7 +60,7 @@ class Tuner {
                   Clock::time_point end, TunedGroup &tuned);
   void confirm(const NodeGroup &group, const std::vector<Form> &forms, TunedGroup &tuned);
   Outcome outcome(const Point &point, const NodeGroup &group, const Form &form, const BuiltCandidate &built);
-  Outcome measured(MeasureRequest request);
+  Outcome measured(const MeasureRequest &request);
   void say(const std::string &line) const;
 
   const Model &model_;
