@@ -5,6 +5,7 @@ JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
 BENCH_ARGS ?=
 PEER_ARGS ?=
+SCHEDULE_ARGS ?=
 EVAL_ARGS ?=
 TRAIN_ARGS ?=
 GATING_ARGS ?=
@@ -20,7 +21,7 @@ CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build install setup test trust trust-training fuzz demo demo-train systems ptxas-table bench bench-peers bench-training eval train-default compare-gating asan float-stores format lint rules clean distclean help
+.PHONY: build install setup test trust trust-training fuzz demo demo-train systems ptxas-table bench bench-peers bench-schedules bench-training eval train-default compare-gating asan float-stores format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target programs
@@ -70,6 +71,10 @@ bench: build/build.ninja  ## build and run the benchmarks (BENCH_ARGS="--benchma
 bench-peers: build/build.ninja  ## Sluice and other engines in turn, to bench/results (PEER_ARGS="--rows g96_128 --peers torch,onnxruntime")
 	@$(call PRESET_BUILD,release) --target layer_bench --target model_bench --target programs
 	@bash bench/peers.sh $(PEER_ARGS)
+
+bench-schedules: build/build.ninja  ## shipped, tuned and Halide's automatic schedules, layer by layer (SCHEDULE_ARGS="--rows g96_128 --minutes 1")
+	@$(call PRESET_BUILD,release) --target schedule_bench
+	@.venv/bin/python bench/schedules.py $(SCHEDULE_ARGS)
 
 bench-training: build/build.ninja  ## forward and backward passes of the first stage of DeepFill v2, Sluice and PyTorch in turn
 	@$(call PRESET_BUILD,release) --target training_bench

@@ -16,6 +16,7 @@ void add_inspect_command(CLI::App &program);
 void add_sketch_command(CLI::App &program);
 void add_depth_command(CLI::App &program);
 void add_train_command(CLI::App &program);
+void add_tune_command(CLI::App &program);
 
 constexpr const char *kGradSummary = "Gradients of a graph's inputs and weights";
 constexpr const char *kTrainSummary = "Train networks by a recipe";

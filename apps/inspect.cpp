@@ -4,7 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <optional>
+#include <tuple>
 
 #include "apps/commands.h"
 #include "apps/console.h"
@@ -12,7 +12,6 @@
 #include "apps/inspect_gates.h"
 #include "apps/inspect_graph.h"
 #include "apps/model_files.h"
-#include "runtime/expression.h"
 #include "runtime/kernel_table.h"
 #include "weights_io/error.h"
 
@@ -25,8 +24,6 @@ struct InspectOptions {
   int64_t frames = 8;
   bool kernels = false, gate_table = false, json = false;
 };
-
-constexpr int64_t kMaxSide = 65'500;
 
 void list_kernels(const InspectOptions &options) {
   list_training_kernels();
@@ -45,24 +42,13 @@ void list_kernels(const InspectOptions &options) {
   }
 }
 
-// "HxW"
-std::pair<int64_t, int64_t> parse_size(const std::string &text) {
-  const size_t cross = text.find('x');
-  if (cross != std::string::npos) {
-    const auto height = as_integer(text.substr(0, cross)), width = as_integer(text.substr(cross + 1));
-    const auto fits = [](const std::optional<int64_t> &side) { return side && *side > 0 && *side <= kMaxSide; };
-    if (fits(height) && fits(width)) return {*height, *width};
-  }
-  throw Error(ErrorCode::usage, fmt::format("--size: expected HxW, sides of 1 to {}, got '{}'", kMaxSide, text));
-}
-
 void inspect_graph(const InspectOptions &options) {
   GraphQuestion question;
-  std::tie(question.height, question.width) = parse_size(options.size);
+  std::tie(question.open.height, question.open.width) = parse_size(options.size);
   question.parameters = parse_settings(options.settings);
   question.graph = find_graph(options.file);
   question.weights = options.weights;
-  question.frames = options.frames;
+  question.open.frames = options.frames;
   question.mode = options.mode;
   question.kernels = options.kernels;
   const Json graph = describe_graph(question);

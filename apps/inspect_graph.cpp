@@ -22,35 +22,6 @@
 namespace sluice {
 namespace {
 
-// What an open dimension of n c s1 .. sk is taken to be.
-int64_t extent_for(const GraphQuestion &question, size_t rank, size_t d) {
-  if (d == 0) return 1;
-  return d + 1 == rank ? question.width : d + 2 == rank ? question.height : question.frames;
-}
-
-// A symbol is the same number wherever it stands.
-Shapes input_shapes(const Graph &graph, const GraphQuestion &question) {
-  Shapes shapes;
-  std::map<std::string, int64_t> symbols;
-  for (const GraphInput &input : graph.inputs) {
-    std::vector<int64_t> &shape = shapes[input.name];
-    for (size_t d = 0; d < input.shape.size(); d++) {
-      const Dimension &dimension = input.shape[d];
-      if (dimension.symbol.empty()) {
-        shape.push_back(dimension.extent);
-      } else if (d == 1) {
-        throw Error(
-            ErrorCode::input_failed,
-            fmt::format("model {}, input '{}': the graph leaves the number of channels open", graph.model, input.name));
-      } else {
-        const int64_t extent = extent_for(question, input.shape.size(), d);
-        shape.push_back(symbols.emplace(dimension.symbol, extent).first->second);
-      }
-    }
-  }
-  return shapes;
-}
-
 // Height and width of the first input that has both; null without one.
 Json picture_size(const Graph &graph, const Shapes &shapes) {
   for (const GraphInput &input : graph.inputs) {
@@ -202,7 +173,7 @@ Json describe_graph(const GraphQuestion &question) {
   InspectedGraph inspected;
   open_graph(question, inspected);
   const Graph &graph = inspected.graph();
-  const Shapes shapes = input_shapes(graph, question);
+  const Shapes shapes = nominal_shapes(graph, question.open);
   const auto extents = padded_extents(graph, shapes);
   infer_from_shapes(inspected, extents);
   const ExecutionPlan plan(graph, inspected.layers(), extents, {});

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `sluice inspect` says of a graph: shapes, parameters, multiply-adds and memory at a picture size.
 #pragma once
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
 
 #include "apps/console.h"
+#include "runtime/input_shapes.h"
 
 namespace sluice {
 
 struct GraphQuestion {
   std::filesystem::path graph, weights;  // weights may be empty: shapes then come from the attributes
   std::map<std::string, std::string> parameters;
-  // Of inputs that leave them open: the last two dimensions, and those between them and the channels.
-  int64_t height = 512, width = 512, frames = 8;
+  OpenExtents open;
   std::string mode = "eval";  // or "train"
   bool kernels = false;
 };

@@ -32,6 +32,7 @@ void add_commands(CLI::App &program) {
   add_sketch_command(program);
   add_depth_command(program);
   add_train_command(program);
+  add_tune_command(program);
 }
 
 // CLI11 reports help and version as errors of exit code 0.

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "apps/console.h"
@@ -23,13 +24,7 @@ std::vector<fs::path> model_folders() {
   std::vector<fs::path> folders;
   const char *chosen = std::getenv("SLUICE_MODELS");
   if (chosen != nullptr && *chosen != '\0') folders.emplace_back(chosen);
-  std::error_code problem;
-  const fs::path program = fs::read_symlink("/proc/self/exe", problem);
-  if (!problem) {
-    const fs::path bin = program.parent_path();
-    folders.push_back((bin / SLUICE_MODELS_FROM_PROGRAMS).lexically_normal());  // installed
-    folders.push_back(bin.parent_path().parent_path() / "models");              // built
-  }
+  for (const fs::path &folder : folders_of_program("models")) folders.push_back(folder);
   return folders;
 }
 
@@ -41,6 +36,14 @@ bool is_file(const fs::path &path) {
 fs::path weights_beside(const fs::path &graph) { return fs::path(graph).replace_extension(".safetensors"); }
 
 }  // namespace
+
+std::vector<fs::path> folders_of_program(const std::string &name) {
+  std::error_code problem;
+  const fs::path program = fs::read_symlink("/proc/self/exe", problem);
+  if (problem) return {};
+  const fs::path bin = program.parent_path();
+  return {(bin / SLUICE_DATA_FROM_PROGRAMS / name).lexically_normal(), bin.parent_path().parent_path() / name};
+}
 
 fs::path find_model_file(const std::string &name, const std::string &extension) {
   std::string places;
@@ -70,6 +73,16 @@ std::map<std::string, std::string> parse_settings(const std::vector<std::string>
     parsed[setting.substr(0, equals)] = setting.substr(equals + 1);
   }
   return parsed;
+}
+
+std::pair<int64_t, int64_t> parse_size(const std::string &text) {
+  const size_t cross = text.find('x');
+  if (cross != std::string::npos) {
+    const auto height = as_integer(text.substr(0, cross)), width = as_integer(text.substr(cross + 1));
+    const auto fits = [](const std::optional<int64_t> &side) { return side && *side > 0 && *side <= kMaxSide; };
+    if (fits(height) && fits(width)) return {*height, *width};
+  }
+  throw Error(ErrorCode::usage, fmt::format("--size: expected HxW, sides of 1 to {}, got '{}'", kMaxSide, text));
 }
 
 void add_set_option(CLI::App &command, std::vector<std::string> &settings) {

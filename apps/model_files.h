@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding models by name, and the options by which commands load them.
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/model.h"
@@ -14,6 +16,9 @@ class App;
 }
 
 namespace sluice {
+
+// Where data of this name lies for the running program: installed with it, or in the source of the build that it is in.
+std::vector<std::filesystem::path> folders_of_program(const std::string &name);
 
 // <name><extension> in $SLUICE_MODELS, then where the build and an installation keep models. Error(not_found) with the
 // places looked in.
@@ -26,6 +31,10 @@ std::filesystem::path find_graph(const std::string &name_or_file);
 
 // What `--set name=value ...` says. Error(usage) for anything else.
 std::map<std::string, std::string> parse_settings(const std::vector<std::string> &settings);
+
+constexpr int64_t kMaxSide = 65'500;  // of pictures
+// Height and width of --size "HxW". Error(usage) for anything else.
+std::pair<int64_t, int64_t> parse_size(const std::string &text);
 
 struct ModelOptions {
   std::string model;                         // name or file

@@ -29,22 +29,23 @@ def axis(longest, bottom):
     return parts
 
 
-def draw(groups):
-    """groups: row to {engine: per cent}."""
+def draw(groups, colours=None):
+    """groups: row to {engine: per cent}. colours: by engine, in the order of the bars."""
+    colours = colours or COLOURS
     longest = max(100, *(share for shares in groups.values() for share in shares.values()))
-    engines = [name for name in COLOURS if any(name in shares for shares in groups.values())]
+    engines = [name for name in colours if any(name in shares for shares in groups.values())]
     parts, y = [], TOP + GAP
     for row, shares in groups.items():
         parts.append(text(LEFT - 6, y + BAR * len(shares) / 2 + 4, row, "end"))
         for engine in engines:
             if engine in shares:
                 width = WIDTH * shares[engine] / longest
-                parts += [bar(LEFT, y, width, COLOURS[engine]), text(LEFT + width + 3, y + BAR - 1, f"{shares[engine]:.0f}")]
+                parts += [bar(LEFT, y, width, colours[engine]), text(LEFT + width + 3, y + BAR - 1, f"{shares[engine]:.0f}")]
                 y += BAR
         y += GAP
     legend = [text(10, 16, "% of the FMA peak measured beside, in the multiplications of the layer as defined")]
     for i, engine in enumerate(engines):
-        legend += [bar(10 + 110 * i, 24, 10, COLOURS[engine]), text(24 + 110 * i, 32, engine)]
+        legend += [bar(10 + 110 * i, 24, 10, colours[engine]), text(24 + 110 * i, 32, engine)]
     height = y + 10
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + RIGHT} {height}" '
                       f'font-family="sans-serif" font-size="10">',

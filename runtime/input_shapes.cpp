@@ -57,7 +57,34 @@ std::vector<int64_t> memory_extents(const std::vector<int64_t> &shape) {
   return extents;
 }
 
+// What an open dimension of n c s1 .. sk is taken to be.
+int64_t extent_for(const OpenExtents &open, size_t rank, size_t d) {
+  if (d == 0) return 1;
+  return d + 1 == rank ? open.width : d + 2 == rank ? open.height : open.frames;
+}
+
 }  // namespace
+
+// A symbol is the same number wherever it stands.
+Shapes nominal_shapes(const Graph &graph, const OpenExtents &open) {
+  Shapes shapes;
+  std::map<std::string, int64_t> symbols;
+  for (const GraphInput &input : graph.inputs) {
+    std::vector<int64_t> &shape = shapes[input.name];
+    for (size_t d = 0; d < input.shape.size(); d++) {
+      const Dimension &dimension = input.shape[d];
+      if (dimension.symbol.empty()) {
+        shape.push_back(dimension.extent);
+      } else if (d == 1) {
+        refuse(graph, input.name, "the graph leaves the number of channels open");
+      } else {
+        const int64_t extent = extent_for(open, input.shape.size(), d);
+        shape.push_back(symbols.emplace(dimension.symbol, extent).first->second);
+      }
+    }
+  }
+  return shapes;
+}
 
 Shapes shapes_of(const TensorMap &tensors) {
   Shapes shapes;

@@ -20,6 +20,14 @@ Shapes shapes_of(const TensorMap &tensors);
 // Errors name input and axis.
 std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph, const Shapes &shapes);
 
+// What stands in for the dimensions that a graph leaves open: the last two, and those between them and the channels. A
+// batch is one.
+struct OpenExtents {
+  int64_t height = 512, width = 512, frames = 8;
+};
+// Shapes (n c s1 .. sk) of every graph input. Error input_failed where the number of channels is open.
+Shapes nominal_shapes(const Graph &graph, const OpenExtents &open);
+
 // The first of the graph's inputs that is given, a picture (n c h w) if there is one: its height and width are the
 // picture's. Error for an unknown name.
 std::string first_given_input(const Graph &graph, const Shapes &inputs);

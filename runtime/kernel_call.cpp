@@ -116,6 +116,12 @@ void KernelCall::bind_scalar(const std::string &name, double value) {
   argument.bound = true;
 }
 
+double KernelCall::scalar(const std::string &name) {
+  const Argument &argument = find(name);
+  if (argument.description->type == halide_type_of<float>()) return argument.scalar.u.f32;
+  return argument.scalar.u.i32;
+}
+
 std::vector<std::string> KernelCall::inputs() const { return names_of(kernel_.metadata(), is_input); }
 std::vector<std::string> KernelCall::outputs() const { return names_of(kernel_.metadata(), is_output); }
 std::vector<std::string> KernelCall::scalars() const { return names_of(kernel_.metadata(), is_scalar); }

@@ -57,6 +57,8 @@ class KernelCall {
   std::vector<std::string> outputs() const;
   std::vector<std::string> scalars() const;
 
+  double scalar(const std::string &name);  // as it was bound
+
   // Extents the kernel wants for a buffer that is not bound (or bound without data), given those that are. Touches no
   // memory.
   std::map<std::string, std::vector<int64_t>> query();

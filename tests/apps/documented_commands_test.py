@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every `sluice` command line of README.md, docs/checkpoints.md and docs/training.md, run as it stands, one after the other.
+"""Every `sluice` command line of README.md, docs/checkpoints.md, docs/training.md and docs/tuning.md, run as it stands, one after the other;
+of tunings for a second each, on a narrow network.
 
 The commands see the files that the text speaks of: published checkpoints are stood in for by the small ones of tests/fixtures.
 README's table of systems is run by tools/systems.py. Needs SLUICE_BINARY and SLUICE_SOURCE_DIR in the environment.
 """
+import os
 import pathlib
 import re
 import shlex
@@ -19,6 +21,7 @@ PUBLISHED = {"snap-0.index": "cnum8.ckpt.index", "snap-0.data-00000-of-00001": "
              "states_tf_places2.pth": "cnum8.legacy.pth"}
 COMMAND = re.compile(r"^ {4,7}(?:build/bin/)?sluice (.+)$")
 CELL = re.compile(r"\| `build/bin/sluice (train [^`]+)` \|$")  # of the table of recipes
+TUNING = re.compile(r"^ {4}(?:SLUICE_ISA=(\w+) )?(build/bin/sluice|\.venv/bin/python) (.+)$")
 OUTPUTS = ("-o", "--output")
 
 
@@ -78,6 +81,22 @@ class DocumentedCommandsTest(cli.CliTestCase):
         self.assertEqual([file.name for file in sorted(self.path("run/checkpoints").glob("step-*"))],
                          ["step-000000000004.safetensors", "step-000000000005.safetensors"])
         self.assertFalse(self.path("run/dry-run").exists())
+
+    def test_tuning(self):
+        self.path("tools").symlink_to(cli.SOURCE / "tools")
+        found = [TUNING.match(line) for line in (cli.SOURCE / "docs/tuning.md").read_text().splitlines()]
+        commands = [match for match in found if match]
+        self.assertEqual(len(commands), 5, "commands were added or lost: count them here")
+        for isa, program, text in (match.groups() for match in commands):
+            with self.subTest(command=text):
+                text = re.sub(r"--minutes \S+", "--minutes 0.02 --size 64x64 --set width=8", text)
+                words = [cli.BINARY if program.endswith("sluice") else sys.executable, *shlex.split(text)]
+                result = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, check=False,
+                                        env=os.environ | ({"SLUICE_ISA": isa} if isa else {}))
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertTrue(result.stdout)
+        for tuning in ("deepfill2.avx512.tuning", "deepfill2.avx2.tuning", "some.tuning"):
+            self.assertIn("node conv1 " if tuning != "some.tuning" else "node conv5 ", self.path(tuning).read_text())
 
 
 if __name__ == "__main__":
