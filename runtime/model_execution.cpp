@@ -83,7 +83,7 @@ void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, fl
   }
   if (update == StateUpdate::before && has_parameters) repack();
   const auto &packed = has_parameters && repacked.empty() ? packed_.at(layer.node().name) : repacked;
-  CallContext context;
+  CallContext context = device_ == nullptr ? CallContext() : device_->call_context();
   context.cancelled = options.cancel;
   if (tensors != nullptr) {
     tensors->before(step, Side::device);
