@@ -90,7 +90,8 @@ const Device &Device::open(const std::string &name, const CudaHandles &host) {
     throw Error(ErrorCode::usage, fmt::format("device '{}': expected a name, or name:number", name));
   const bool hosted = host.context != nullptr;
   if ((hosted && (kind_name != "cuda" || *number >= 0)) || (!hosted && host.stream != nullptr))
-    throw Error(ErrorCode::usage, fmt::format("device {}: a context is for device cuda, a stream for its context", name));
+    throw Error(ErrorCode::usage,
+                fmt::format("device {}: a context is for device cuda, a stream for its context", name));
   const std::lock_guard<std::mutex> lock(devices_mutex);
   Kind &kind = kind_of(kind_name);
   const DeviceQueue queue{static_cast<int>(*number), host};
@@ -107,10 +108,10 @@ const Device &Device::open(const std::string &name, const CudaHandles &host) {
 void Device::leave(const CudaHandles &host) {
   const Device &device = open("cuda", host);
   CallContext context = device.call_context();
-  const int code = device.driver_.device_release(&context, &device.driver_);
+  device.driver_.device_release(&context, &device.driver_);
   const std::lock_guard<std::mutex> lock(devices_mutex);
   std::erase_if(kind_of("cuda").opened, [&](const Kind::Opened &one) { return one.queue == device.queue_; });
-  if (code != 0) throw DeviceError(fmt::format("device cuda: release failed ({}): {}", code, context.error));
+  if (!context.error.empty()) throw DeviceError("device cuda: release failed: " + context.error);
 }
 
 CallContext Device::call_context() const {

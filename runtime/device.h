@@ -28,8 +28,8 @@ class Device {
   // on one. Loads the module where that has not been done; nothing is asked of the driver. The device lives as long as
   // the process. Error not_found without the module, usage for what the kind can't do.
   static const Device &open(const std::string &name, const CudaHandles &host = {});
-  // What is kept for a context of the application's (memory, modules) is given back, before it destroys the context.
-  // No model of it may be left.
+  // What is kept for a context of the application's (memory, modules) is given back, before it destroys the context; so
+  // is memory that is kept for later runs in others. No model of it may be left, and none may run meanwhile.
   static void leave(const CudaHandles &host);
 
   const std::string &kind() const { return kind_; }  // as kernels name it: "cuda"

@@ -11,7 +11,7 @@ struct CudaHandles {
 };
 
 struct DeviceQueue {
-  int number = -1;  // of the device; -1: the driver's runtime chooses
+  int number = -1;   // of the device; -1: the driver's runtime chooses
   CudaHandles host;  // where they are given, these instead
   bool operator==(const DeviceQueue &) const = default;
 };

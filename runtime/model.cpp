@@ -77,7 +77,10 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, Arc
 }
 
 Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
-    : options_(options), device_(find_device(options.device, nullptr, options.cuda)), graph_(std::move(graph)), weights_(std::move(weights)) {
+    : options_(options),
+      device_(find_device(options.device, nullptr, options.cuda)),
+      graph_(std::move(graph)),
+      weights_(std::move(weights)) {
   prepare_kernels();
   const KernelTable &table = table_of(options);
   const std::string algorithm = algorithm_of(options);

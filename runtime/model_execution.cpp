@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/device.h"
 #include "runtime/device_tensors.h"
 #include "runtime/layer_call.h"
 #include "runtime/model.h"

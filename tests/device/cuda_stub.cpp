@@ -42,7 +42,7 @@ struct Block {
 };
 
 struct Stub {
-  std::map<uint64_t, Block> memory;  // by address
+  std::map<uint64_t, Block> memory;      // by address
   char own = 0, primary[kDevices] = {};  // what stands for Halide's context and the devices' primary ones
   std::vector<Handle> current;           // contexts pushed, the last one is in use
   std::vector<std::unique_ptr<Module>> modules;
@@ -208,12 +208,9 @@ int launch(Handle handle, unsigned grid_x, unsigned grid_y, unsigned grid_z, uns
            unsigned block_z, unsigned shared, Handle stream, void **arguments, void **) {
   if (fails("cuLaunchKernel")) return kOutOfMemory;
   const auto *function = static_cast<const Function *>(handle);
-  const CudaLaunch made{function->module->image,
-                        function->entry->name,
-                        {grid_x, grid_y, grid_z},
-                        {block_x, block_y, block_z},
-                        shared,
-                        {context(), stream}};
+  const CudaLaunch made{
+      function->module->image, function->entry->name, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared,
+      {context(), stream}};
   EXPECT_EQ(function->module->context, context()) << made.entry;
   const uint64_t most_blocks[] = {INT32_MAX, 65535, 65535};
   for (size_t d = 0; d < 3; d++) {
