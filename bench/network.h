@@ -23,7 +23,7 @@ TensorMap random_inputs(const Graph &graph, const Shapes &shapes, uint32_t seed)
 
 class Network {
  public:
-  Network(const Graph &graph, const TensorMap &weights, const TensorMap &inputs);
+  Network(const Graph &graph, const TensorMap &weights, const TensorMap &inputs, const LoadOptions &options = {});
 
   const Model &model() const { return model_; }
   const ExecutionPlan &plan() const { return plan_; }

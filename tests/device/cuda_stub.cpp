@@ -49,7 +49,7 @@ struct Stub {
   std::vector<std::unique_ptr<Function>> functions;
   std::vector<CudaLaunch> launches;
   std::map<std::string, int> calls, failures;
-  int64_t up = 0, down = 0;
+  int64_t up = 0, down = 0, taken = 0;
 };
 
 Stub &stub() {
@@ -127,6 +127,7 @@ int synchronize() { return 0; }
 int allocate(uint64_t *address, size_t bytes) {
   if (fails("cuMemAlloc")) return kOutOfMemory;
   EXPECT_GT(bytes, 0u);
+  stub().taken += static_cast<int64_t>(bytes);
   std::vector<char> block(bytes);
   *address = reinterpret_cast<uint64_t>(block.data());
   stub().memory[*address] = {std::move(block), context()};
@@ -283,6 +284,7 @@ int cuda_allocations_of(const void *context) {
                                         [&](const auto &block) { return block.second.context == context; }));
 }
 const void *primary_context(int device) { return &stub().primary[device]; }
+int64_t cuda_taken() { return stub().taken; }
 int64_t cuda_copied(bool up) { return up ? stub().up : stub().down; }
 const std::map<std::string, int> &cuda_calls() { return stub().calls; }
 void fail_cuda_call(const std::string &function, int count) { stub().failures[function] = count; }

@@ -26,6 +26,7 @@ const std::vector<CudaLaunch> &cuda_launches();
 int cuda_allocations();                          // held now
 int cuda_allocations_of(const void *context);    // of them
 const void *primary_context(int device);         // of a device, 0 or 1
+int64_t cuda_taken();                            // bytes of all allocations, so far
 int64_t cuda_copied(bool up);                    // bytes, so far
 const std::map<std::string, int> &cuda_calls();  // by function, so far
 // The `count`-th call from now of the function fails, as for want of memory.

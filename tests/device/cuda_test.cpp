@@ -41,6 +41,15 @@ TEST(Cuda, TensorsStayOnTheDevice) {
   }
 }
 
+// No memory but the arena's: a sum that Halide can't keep in a register would take some for every thread.
+TEST(Cuda, SumsAreInRegisters) {
+  const Branches network(48);
+  const std::unique_ptr<Model> model = network.model(on_cuda());
+  const int64_t before = cuda_taken();
+  model->run(network.inputs());
+  EXPECT_LE(cuda_taken() - before, 2 * model->plan_for(network.inputs(), {}).arena_bytes());
+}
+
 TEST(Cuda, MemoryIsKeptForTheNextRun) {
   const Branches network(5);
   const std::unique_ptr<Model> model = network.model(on_cuda());
