@@ -27,7 +27,7 @@ constexpr double kMega = 1e6, kCopySeconds = 0.1;
 
 struct ModelOptions : Options {
   std::string graph = SLUICE_SOURCE_DIR "/models/deepfill2.graph";
-  std::string weights, input, output;
+  std::string weights, input, output, device = "cpu";
   std::vector<std::string> sizes{"256", "512"}, settings;
   bool per_node = false, copy_rate = false;
 };
@@ -63,6 +63,7 @@ Shapes shapes_at(const Graph &graph, const Size &size) {
 Network make_network(const ModelOptions &options, const Size &size) {
   const Archive weights = options.weights.empty() ? Archive{} : read_safetensors(options.weights);
   LoadOptions load;
+  load.device = options.device;
   for (const auto &[key, value] : weights.metadata) {
     if (key.starts_with("param.")) load.parameters[key.substr(6)] = value;
   }
@@ -74,7 +75,8 @@ Network make_network(const ModelOptions &options, const Size &size) {
   const Graph graph = read_graph(options.graph, parse_options(load));
   const Shapes shapes = shapes_at(graph, size);
   return Network(graph, options.weights.empty() ? random_weights(graph, shapes, kSeed) : weights.tensors,
-                 options.input.empty() ? random_inputs(graph, shapes, kSeed) : read_safetensors(options.input).tensors);
+                 options.input.empty() ? random_inputs(graph, shapes, kSeed) : read_safetensors(options.input).tensors,
+                 load);
 }
 
 // Seconds of every step of a plan, one sample a run.
@@ -187,6 +189,8 @@ int main(int argc, char **argv) {
   app.add_option("--output", options.output, "where the outputs for --input go (safetensors)")->needs(input);
   app.add_option("--sizes", options.sizes, "heights and widths: 512 or 352x1216")->delimiter(',');
   app.add_option("--set", options.settings, "a parameter of the graph, NAME=VALUE");
+  app.add_option("--device", options.device,
+                 "where to compute: cpu, cuda, ...; the time is then that of a run with its copies to and from there");
   app.add_flag("--copy_rate", options.copy_rate,
                "also measure how fast memory is copied; later sizes' peak memory counts it");
   app.add_flag("--per_node", options.per_node, "also print the time of every node, longest first");

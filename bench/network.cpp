@@ -14,8 +14,8 @@ int64_t Network::moved_bytes() const {
   return bytes;
 }
 
-Network::Network(const Graph &graph, const TensorMap &weights, const TensorMap &inputs)
-    : model_(graph, weights), plan_(model_.plan_for(inputs, {})) {
+Network::Network(const Graph &graph, const TensorMap &weights, const TensorMap &inputs, const LoadOptions &options)
+    : model_(graph, weights, options), plan_(model_.plan_for(inputs, {})) {
   arena_ = allocate_arena(plan_.arena_bytes(), graph.model);
   model_.fill_inputs(plan_, inputs, arena_.get());
 }

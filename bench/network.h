@@ -12,7 +12,7 @@ namespace sluice::bench {
 
 class Network {
  public:
-  Network(const Graph &graph, const TensorMap &weights, const TensorMap &inputs);
+  Network(const Graph &graph, const TensorMap &weights, const TensorMap &inputs, const LoadOptions &options = {});
 
   const Model &model() const { return model_; }
   const ExecutionPlan &plan() const { return plan_; }

@@ -43,41 +43,80 @@ const DeviceModule &load_module(const std::string &kind) {
 
 }  // namespace
 
-Device::Device(const std::string &kind, const DeviceModule &module)
-    : kind_(kind), module_(module), driver_(*module.driver), table_(KernelTable::linked()) {
-  prepare_kernels();
-  module.set_error_handler(record_error);
-  module.set_custom_do_task(run_task);
-  module.set_custom_load_library(load_driver);
-  module.set_num_threads(halide_get_num_threads());
-  module.reuse_device_allocations(nullptr, true);
-  add_kernels(table_, *module.kernels);
+// A module that is loaded, and the devices of it that were asked for.
+struct Device::Kind {
+  explicit Kind(const DeviceModule &loaded) : module(loaded), table(KernelTable::linked()) {
+    prepare_kernels();
+    module.set_error_handler(record_error);
+    module.set_custom_do_task(run_task);
+    module.set_custom_load_library(load_driver);
+    module.set_num_threads(halide_get_num_threads());
+    module.reuse_device_allocations(nullptr, true);
+    if (module.follow_queues != nullptr) module.follow_queues();
+    add_kernels(table, *module.kernels);
+  }
+
+  const DeviceModule &module;
+  KernelTable table;
+  struct Opened {
+    DeviceQueue queue;
+    std::unique_ptr<Device> device;
+  };
+  std::vector<Opened> opened;
+};
+
+Device::Device(const std::string &name, const Kind &kind, const DeviceQueue &queue)
+    : kind_(name), module_(kind.module), driver_(*kind.module.driver), table_(kind.table), queue_(queue) {}
+
+namespace {
+
+std::mutex devices_mutex;
+
+}  // namespace
+
+Device::Kind &Device::kind_of(const std::string &name) {
+  static auto *kinds = new std::map<std::string, std::unique_ptr<Kind>>;  // never destroyed: threads may outlive main()
+  std::unique_ptr<Kind> &kind = (*kinds)[name];
+  if (kind == nullptr) kind = std::make_unique<Kind>(load_module(name));
+  return *kind;
 }
 
-const Device &Device::open(const std::string &name) {
+const Device &Device::open(const std::string &name, const CudaHandles &host) {
   const size_t colon = name.find(':');
-  const std::string kind = name.substr(0, colon);
+  const std::string kind_name = name.substr(0, colon);
   const auto number = colon == std::string::npos ? std::optional<int64_t>(-1) : as_integer(name.substr(colon + 1));
-  if (kind.empty() || !number || *number < -1 || *number > 255)
+  if (kind_name.empty() || !number || *number < -1 || *number > 255)
     throw Error(ErrorCode::usage, fmt::format("device '{}': expected a name, or name:number", name));
-  struct Opened {
-    std::unique_ptr<Device> device;
-    int64_t number = -1;
-  };
-  static std::mutex mutex;
-  static auto *opened = new std::map<std::string, Opened>;  // never destroyed: threads may outlive main()
-  const std::lock_guard<std::mutex> lock(mutex);
-  const auto found = opened->find(kind);
-  if (found != opened->end()) {
-    if (*number >= 0 && *number != found->second.number)
-      throw Error(ErrorCode::usage, fmt::format("device {}: this process computes on another one", name));
-    return *found->second.device;
+  const bool hosted = host.context != nullptr;
+  if ((hosted && (kind_name != "cuda" || *number >= 0)) || (!hosted && host.stream != nullptr))
+    throw Error(ErrorCode::usage,
+                fmt::format("device {}: a context is for device cuda, a stream for its context", name));
+  const std::lock_guard<std::mutex> lock(devices_mutex);
+  Kind &kind = kind_of(kind_name);
+  const DeviceQueue queue{static_cast<int>(*number), host};
+  for (const Kind::Opened &one : kind.opened) {
+    if (one.queue == queue) return *one.device;
   }
-  const DeviceModule &module = load_module(kind);
-  if (*number >= 0) module.set_gpu_device(static_cast<int>(*number));
-  Opened &one = (*opened)[kind];
-  one = {std::unique_ptr<Device>(new Device(kind, module)), *number};
-  return *one.device;
+  if (kind.module.follow_queues == nullptr && !kind.opened.empty() && *number >= 0)
+    throw Error(ErrorCode::usage, fmt::format("device {}: this process computes on another one", name));
+  if (kind.module.follow_queues == nullptr && *number >= 0) kind.module.set_gpu_device(queue.number);
+  kind.opened.push_back({queue, std::unique_ptr<Device>(new Device(kind_name, kind, queue))});
+  return *kind.opened.back().device;
+}
+
+void Device::leave(const CudaHandles &host) {
+  const Device &device = open("cuda", host);
+  CallContext context = device.call_context();
+  device.driver_.device_release(&context, &device.driver_);
+  const std::lock_guard<std::mutex> lock(devices_mutex);
+  std::erase_if(kind_of("cuda").opened, [&](const Kind::Opened &one) { return one.queue == device.queue_; });
+  if (!context.error.empty()) throw DeviceError("device cuda: release failed: " + context.error);
+}
+
+CallContext Device::call_context() const {
+  CallContext context;
+  context.queue = &queue_;
+  return context;
 }
 
 int Device::alignment() const { return module_.alignment; }
@@ -90,7 +129,7 @@ std::string Device::missing() const {
   buffer.type = halide_type_of<float>();
   buffer.dimensions = 1;
   buffer.dim = &dimension;
-  CallContext context;
+  CallContext context = call_context();
   const int code = driver_.device_malloc(&context, &buffer, &driver_);
   if (code == 0) {
     driver_.device_free(&context, &buffer);
@@ -108,12 +147,12 @@ void Device::require() const {
 
 bool chooses_itself(const std::string &name) { return name == kAuto || name.starts_with(kAuto + std::string(":")); }
 
-const Device *find_device(const std::string &name, std::string *reason) {
+const Device *find_device(const std::string &name, std::string *reason, const CudaHandles &host) {
   if (name == "cpu") return nullptr;
-  if (!chooses_itself(name)) return &Device::open(name);
+  if (!chooses_itself(name)) return &Device::open(name, host);
   std::string why;
   try {
-    const Device &device = Device::open(name == kAuto ? "cuda" : name.substr(std::string(kAuto).size() + 1));
+    const Device &device = Device::open(name == kAuto ? "cuda" : name.substr(std::string(kAuto).size() + 1), host);
     why = device.missing();
     if (why.empty()) return &device;
   } catch (const Error &error) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "runtime/kernel_call.h"
 #include "runtime/kernel_table.h"
 #include "weights_io/error.h"
 
@@ -22,10 +23,14 @@ class DeviceError : public Error {
 
 class Device {
  public:
-  // "cuda", or "cuda:1" for the second one of this machine; a process computes on one of a kind. Loads the module
-  // where that has not been done; nothing is asked of the driver. The device lives as long as the process. Error
-  // not_found without the module, usage for another number than before.
-  static const Device &open(const std::string &name);
+  // "cuda", or "cuda:1" for the second one of this machine, in that one's primary context; with `host`, in the CUDA
+  // context and stream of the application. Models on several may live in one process; of other kinds a process computes
+  // on one. Loads the module where that has not been done; nothing is asked of the driver. The device lives as long as
+  // the process. Error not_found without the module, usage for what the kind can't do.
+  static const Device &open(const std::string &name, const CudaHandles &host = {});
+  // What is kept for a context of the application's (memory, modules) is given back, before it destroys the context; so
+  // is memory that is kept for later runs in others. No model of it may be left, and none may run meanwhile.
+  static void leave(const CudaHandles &host);
 
   const std::string &kind() const { return kind_; }  // as kernels name it: "cuda"
   // Every layer's schema; the CPU's kernels and the device's.
@@ -33,6 +38,8 @@ class Device {
   const DeviceModule &module() const { return module_; }
   const halide_device_interface_t &driver() const { return driver_; }
   int alignment() const;
+  // For a call to the driver, or of a kernel, of this device.
+  CallContext call_context() const;
 
   // Why nothing can be computed there, in the driver's words; empty if it can. Starts the driver, and asks it no more
   // once it has answered well.
@@ -41,12 +48,15 @@ class Device {
   void require() const;
 
  private:
-  Device(const std::string &kind, const DeviceModule &module);
+  struct Kind;
+  Device(const std::string &name, const Kind &kind, const DeviceQueue &queue);
+  static Kind &kind_of(const std::string &name);
 
   std::string kind_;
   const DeviceModule &module_;
   const halide_device_interface_t &driver_;
-  KernelTable table_;
+  const KernelTable &table_;
+  DeviceQueue queue_;
   mutable std::atomic<bool> works_{false};
 };
 
@@ -54,6 +64,7 @@ class Device {
 bool chooses_itself(const std::string &name);
 // The device of a name, null for "cpu". "auto" is the first CUDA device where that works, else the CPU, and `reason` is
 // then why; "auto:<name>" is another device where that works.
-const Device *find_device(const std::string &name, std::string *reason = nullptr);
+// `host` as for Device::open.
+const Device *find_device(const std::string &name, std::string *reason = nullptr, const CudaHandles &host = {});
 
 }  // namespace sluice

@@ -30,7 +30,7 @@ DeviceBlock::DeviceBlock(const Device &device, void *host, int64_t bytes, bool c
   memory_.type = halide_type_of<float>();
   memory_.dimensions = 2;
   memory_.dim = dimensions_;
-  CallContext context;
+  CallContext context = device.call_context();
   const int code = device.driver().device_malloc(&context, &memory_, &device.driver());
   if (code == 0) return;
   device.require();
@@ -39,7 +39,7 @@ DeviceBlock::DeviceBlock(const Device &device, void *host, int64_t bytes, bool c
 }
 
 DeviceBlock::~DeviceBlock() {
-  CallContext context;
+  CallContext context = device_.call_context();
   device_.driver().device_free(&context, &memory_);
 }
 
@@ -81,7 +81,7 @@ void DeviceBlock::copy(const void *host, int64_t bytes, bool up) const {
     buffer.type = memory_.type;
     buffer.dimensions = 1;
     buffer.dim = &dimension;
-    CallContext context;
+    CallContext context = device_.call_context();
     int code = crop(buffer, offset, context);
     if (code == 0) {
       buffer.set_host_dirty(up);

@@ -8,7 +8,7 @@
 
 namespace sluice {
 
-constexpr int kDeviceModuleLayout = 1;  // of this file and runtime/kernel_data.h
+constexpr int kDeviceModuleLayout = 2;  // of this file, kernel_data.h, device_queue.h and CallContext
 
 struct DeviceModule {
   int layout;
@@ -25,6 +25,8 @@ struct DeviceModule {
   int (*set_num_threads)(int);
   void (*set_gpu_device)(int);
   int (*reuse_device_allocations)(void *user_context, bool reuse);
+  // Makes the calls compute where CallContext::queue says; null: a process computes on one device, set_gpu_device's.
+  void (*follow_queues)();
 };
 
 }  // namespace sluice

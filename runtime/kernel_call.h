@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/device_queue.h"
 #include "runtime/kernel_table.h"
 
 namespace sluice {
@@ -40,6 +41,7 @@ struct CallContext {
   // For a kernel of a device: memory of the host that has a twin there. Buffers that lie in it are read and written on
   // the device alone; the caller sees to it that their values are there.
   std::vector<const DeviceBlock *> blocks = {};
+  const DeviceQueue *queue = nullptr;  // of a device's; null: its runtime's own choice
 };
 
 // One call in the making. Arguments are bound by the names in the kernel's metadata; a missing, unknown or misshapen

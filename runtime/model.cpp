@@ -31,7 +31,7 @@ std::map<std::string, std::string> parameters_of(const Archive &archive, std::ma
 
 const KernelTable &table_of(const LoadOptions &options) {
   if (options.table != nullptr) return *options.table;
-  const Device *device = find_device(options.device);
+  const Device *device = find_device(options.device, nullptr, options.cuda);
   return device != nullptr ? device->table() : KernelTable::linked();
 }
 
@@ -117,7 +117,10 @@ std::shared_ptr<const Model> Model::parse(const std::string &graph, const std::s
 }
 
 Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
-    : options_(options), device_(find_device(options.device)), graph_(std::move(graph)), weights_(std::move(weights)) {
+    : options_(options),
+      device_(find_device(options.device, nullptr, options.cuda)),
+      graph_(std::move(graph)),
+      weights_(std::move(weights)) {
   prepare_kernels();
   const KernelTable &table = table_of(options);
   check_isas(table, graph_.model);

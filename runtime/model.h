@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/arena.h"
+#include "runtime/device_queue.h"
 #include "runtime/execution_plan.h"
 #include "runtime/graph_file.h"
 #include "runtime/input_shapes.h"
@@ -41,6 +42,9 @@ struct LoadOptions {
   // "cuda", "cuda:1", "opencl": see Device. "auto": CUDA where it works, else the CPU; a run that the device fails at
   // is then computed by the CPU, and `on_failure` is told the reason.
   std::string device = "cpu";
+  // With device "cuda" or "auto": the application's own context and stream, where memory is taken and kernels are
+  // launched; they must outlive the model (Device::leave). run() waits for what it launched.
+  CudaHandles cuda = {};
   std::function<void(const std::string &reason)> on_failure = {};
   // "direct": nodes that leave their algorithm open sum directly (no Winograd). Gradients are those of direct sums;
   // near the kinks of a network they are closest to them where the forward pass is one, too.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/device.h"
 #include "runtime/device_tensors.h"
 #include "runtime/layer_call.h"
 #include "runtime/model.h"
@@ -83,7 +84,7 @@ void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, fl
   }
   if (update == StateUpdate::before && has_parameters) repack();
   const auto &packed = has_parameters && repacked.empty() ? packed_.at(layer.node().name) : repacked;
-  CallContext context;
+  CallContext context = device_ == nullptr ? CallContext() : device_->call_context();
   context.cancelled = options.cancel;
   if (tensors != nullptr) {
     tensors->before(step, Side::device);

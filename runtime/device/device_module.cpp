@@ -13,6 +13,7 @@
 namespace sluice {
 
 extern const Rows<KernelData> SLUICE_JOIN(, SLUICE_DEVICE, _kernels);
+extern void (*const SLUICE_JOIN(follow_, SLUICE_DEVICE, _queues))();  // <device>_queues.cpp
 
 }  // namespace sluice
 
@@ -28,6 +29,7 @@ const sluice::DeviceModule *sluice_device_module() {
                                            halide_set_custom_get_library_symbol,
                                            halide_set_num_threads,
                                            halide_set_gpu_device,
-                                           halide_reuse_device_allocations};
+                                           halide_reuse_device_allocations,
+                                           sluice::SLUICE_JOIN(follow_, SLUICE_DEVICE, _queues)};
   return &module;
 }

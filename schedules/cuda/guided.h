@@ -12,7 +12,7 @@ inline void launch_guided(Plan &plan, const std::vector<std::string> &stored = {
   using namespace Halide;
   const Var thread("thread");
   Func &output = plan.stages["output"];
-  launch(output, output.args());
+  launch_tiles(output, thread);
   if (plan.stages.has("many")) output.specialize(plan.stages["many"].value());
   for (const auto &entry : plan.stages.all()) {
     Func stage = entry.second;

@@ -31,13 +31,37 @@ inline void launch_every_stage(Plan &plan) {
   }
 }
 
+// As launch(), for definitions that compute other stages by the thread: a block is a tile of 8 channels (a panel of
+// packed weights) and 8 columns. Of an index that the two share Halide would not see that a thread needs one element of
+// those stages, and would take memory for rows of it.
+inline void launch_tiles(Halide::Func &output, const Halide::Var &thread) {
+  using namespace Halide;
+  constexpr int kTile = 8;
+  const std::vector<Var> dimensions = output.args();
+  if (dimensions.size() != 4 && dimensions.size() != 5)
+    throw std::runtime_error("launch_tiles: " + output.name() + " is neither of pictures nor of clips");
+  const Var c = dimensions[0], x = dimensions[1], column("column");
+  output.tile(c, x, thread, column, kTile, kTile, TailStrategy::GuardWithIf);
+  // A grid has three indices, of which the first has no limit: rows and pictures; of clips, frames and clips, and their
+  // channels come in turn. (Three dimensions in one index would again be too many.)
+  if (dimensions.size() == 5) {
+    const Var frames("frames");
+    output.fuse(dimensions[3], dimensions[4], frames).reorder(thread, column, c, frames, x, dimensions[2]);
+    output.gpu_blocks(frames, x, dimensions[2]);
+  } else {
+    const Var rows("rows");
+    output.fuse(dimensions[2], dimensions[3], rows).reorder(thread, column, rows, x, c).gpu_blocks(rows, x, c);
+  }
+  output.gpu_threads(thread, column);
+}
+
 // One thread an output element; its sum in a register.
 inline void launch_output(Plan &plan) {
-  using namespace Halide;
-  const Var thread("thread");
-  Func &output = plan.stages["output"];
-  launch(output, output.args());
-  if (plan.stages.has("sum")) plan.stages["sum"].compute_at(output, thread);
+  const Halide::Var thread("thread");
+  Halide::Func &output = plan.stages["output"];
+  if (!plan.stages.has("sum")) return launch(output, output.args());
+  launch_tiles(output, thread);
+  plan.stages["sum"].compute_at(output, thread);
 }
 
 }  // namespace sluice

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <sstream>
@@ -16,7 +17,7 @@ namespace sluice::testing {
 namespace {
 
 using Handle = void *;
-constexpr int kOutOfMemory = 2;
+constexpr int kOutOfMemory = 2, kDevices = 2;
 constexpr int kMultiprocessors = 16, kMajor = 75, kMinor = 76;  // attributes of a device
 
 struct Entry {
@@ -26,6 +27,7 @@ struct Entry {
 
 struct Module {
   uint64_t image = 0;
+  Handle context = nullptr;
   std::map<std::string, Entry> entries;
 };
 
@@ -34,13 +36,20 @@ struct Function {
   const Entry *entry;
 };
 
+struct Block {
+  std::vector<char> bytes;
+  Handle context;  // it was taken in
+};
+
 struct Stub {
-  std::map<uint64_t, std::vector<char>> memory;  // by address
+  std::map<uint64_t, Block> memory;      // by address
+  char own = 0, primary[kDevices] = {};  // what stands for Halide's context and the devices' primary ones
+  std::vector<Handle> current;           // contexts pushed, the last one is in use
   std::vector<std::unique_ptr<Module>> modules;
   std::vector<std::unique_ptr<Function>> functions;
   std::vector<CudaLaunch> launches;
   std::map<std::string, int> calls, failures;
-  int64_t up = 0, down = 0;
+  int64_t up = 0, down = 0, taken = 0;
 };
 
 Stub &stub() {
@@ -54,21 +63,23 @@ bool fails(const std::string &function) {
   return planned != stub().failures.end() && --planned->second == 0;
 }
 
-// Is all of it within one allocation?
+Handle context() { return stub().current.empty() ? nullptr : stub().current.back(); }
+
+// Is all of it within one allocation of this context?
 bool is_held(uint64_t address, size_t bytes) {
   const auto after = stub().memory.upper_bound(address);
   if (after == stub().memory.begin()) return false;
   const auto &[begin, block] = *std::prev(after);
-  return address + bytes <= begin + block.size();
+  return address + bytes <= begin + block.bytes.size() && block.context == context();
 }
 
 int init(unsigned) { return 0; }
 int get_count(int *count) {
-  *count = 1;
+  *count = kDevices;
   return 0;
 }
-int get_device(int *device, int) {
-  *device = 0;
+int get_device(int *device, int number) {
+  *device = number;
   return 0;
 }
 int get_attribute(int *value, int attribute, int) {
@@ -83,8 +94,15 @@ int total_memory(size_t *bytes, int) {
   *bytes = size_t{1} << 36;
   return 0;
 }
+// Creation makes it the current one.
 int create_context(Handle *context, unsigned, int) {
-  *context = &stub();
+  *context = &stub().own;
+  stub().current.push_back(*context);
+  return 0;
+}
+int retain_primary(Handle *context, int device) {
+  stub().calls["cuDevicePrimaryCtxRetain"]++;
+  *context = &stub().primary[device];
   return 0;
 }
 int context_version(Handle, unsigned *version) {
@@ -93,11 +111,14 @@ int context_version(Handle, unsigned *version) {
 }
 int context_device(int *device) { return get_device(device, 0); }
 int push_context(Handle context) {
-  EXPECT_EQ(context, &stub());
+  EXPECT_NE(context, nullptr);
+  stub().current.push_back(context);
   return 0;
 }
 int pop_context(Handle *context) {
-  if (context != nullptr) *context = &stub();
+  EXPECT_FALSE(stub().current.empty());
+  if (context != nullptr) *context = stub().current.back();
+  stub().current.pop_back();
   return 0;
 }
 int nothing(Handle) { return 0; }
@@ -106,9 +127,10 @@ int synchronize() { return 0; }
 int allocate(uint64_t *address, size_t bytes) {
   if (fails("cuMemAlloc")) return kOutOfMemory;
   EXPECT_GT(bytes, 0u);
+  stub().taken += static_cast<int64_t>(bytes);
   std::vector<char> block(bytes);
   *address = reinterpret_cast<uint64_t>(block.data());
-  stub().memory[*address] = std::move(block);
+  stub().memory[*address] = {std::move(block), context()};
   return 0;
 }
 
@@ -146,6 +168,7 @@ int copy_within_async(uint64_t to, uint64_t from, size_t bytes, Handle) { return
 // The entries of a PTX text and the kinds of their parameters.
 int load_module(Handle *module, const char *image) {
   auto made = std::make_unique<Module>();
+  made->context = context();
   made->image = 14695981039346656037ull;
   std::string_view text = image;
   while (text.ends_with('\n')) text.remove_suffix(1);
@@ -183,11 +206,13 @@ int get_function(Handle *function, Handle module, const char *name) {
 }
 
 int launch(Handle handle, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
-           unsigned block_z, unsigned shared, Handle, void **arguments, void **) {
+           unsigned block_z, unsigned shared, Handle stream, void **arguments, void **) {
   if (fails("cuLaunchKernel")) return kOutOfMemory;
   const auto *function = static_cast<const Function *>(handle);
   const CudaLaunch made{
-      function->module->image, function->entry->name, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared};
+      function->module->image, function->entry->name, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared,
+      {context(), stream}};
+  EXPECT_EQ(function->module->context, context()) << made.entry;
   const uint64_t most_blocks[] = {INT32_MAX, 65535, 65535};
   for (size_t d = 0; d < 3; d++) {
     EXPECT_GE(made.grid[d], 1u) << made.entry;
@@ -219,6 +244,7 @@ void *symbol(void *, const char *name) {
       {"cuDeviceTotalMem", address(total_memory)},
       {"cuDeviceTotalMem_v2", address(total_memory)},
       {"cuCtxCreate_v2", address(create_context)},
+      {"cuDevicePrimaryCtxRetain", address(retain_primary)},
       {"cuCtxDestroy_v2", address(nothing)},
       {"cuCtxGetApiVersion", address(context_version)},
       {"cuCtxGetDevice", address(context_device)},
@@ -253,6 +279,12 @@ void stand_in_for_cuda() { Device::open("cuda").module().set_custom_get_library_
 
 const std::vector<CudaLaunch> &cuda_launches() { return stub().launches; }
 int cuda_allocations() { return static_cast<int>(stub().memory.size()); }
+int cuda_allocations_of(const void *context) {
+  return static_cast<int>(std::count_if(stub().memory.begin(), stub().memory.end(),
+                                        [&](const auto &block) { return block.second.context == context; }));
+}
+const void *primary_context(int device) { return &stub().primary[device]; }
+int64_t cuda_taken() { return stub().taken; }
 int64_t cuda_copied(bool up) { return up ? stub().up : stub().down; }
 const std::map<std::string, int> &cuda_calls() { return stub().calls; }
 void fail_cuda_call(const std::string &function, int count) { stub().failures[function] = count; }

@@ -8,12 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "runtime/device_queue.h"
+
 namespace sluice::testing {
 
 struct CudaLaunch {
   uint64_t image = 0;  // FNV-1a of the PTX the kernel is of, without line ends at its end
   std::string entry;
   unsigned grid[3]{}, block[3]{}, shared = 0;  // shared: bytes a block
+  CudaHandles in;
 };
 
 // To be called before the first CUDA kernel of the process. What is wrong with a call is a failure of the running test.
@@ -21,6 +24,9 @@ void stand_in_for_cuda();
 
 const std::vector<CudaLaunch> &cuda_launches();
 int cuda_allocations();                          // held now
+int cuda_allocations_of(const void *context);    // of them
+const void *primary_context(int device);         // of a device, 0 or 1
+int64_t cuda_taken();                            // bytes of all allocations, so far
 int64_t cuda_copied(bool up);                    // bytes, so far
 const std::map<std::string, int> &cuda_calls();  // by function, so far
 // The `count`-th call from now of the function fails, as for want of memory.

@@ -41,6 +41,15 @@ TEST(Cuda, TensorsStayOnTheDevice) {
   }
 }
 
+// No memory but the arena's: a sum that Halide can't keep in a register would take some for every thread.
+TEST(Cuda, SumsAreInRegisters) {
+  const Branches network(48);
+  const std::unique_ptr<Model> model = network.model(on_cuda());
+  const int64_t before = cuda_taken();
+  model->run(network.inputs());
+  EXPECT_LE(cuda_taken() - before, 2 * model->plan_for(network.inputs(), {}).arena_bytes());
+}
+
 TEST(Cuda, MemoryIsKeptForTheNextRun) {
   const Branches network(5);
   const std::unique_ptr<Model> model = network.model(on_cuda());
@@ -88,6 +97,84 @@ TEST(Cuda, WantOfMemory) {
   const std::unique_ptr<Model> third = Branches(40).model(on_cuda());
   fail_cuda_call("cuMemAlloc", 1);
   EXPECT_NO_THROW(third->run(small.inputs()));
+}
+
+// Launched from `from` on: all in this context and stream?
+void expect_launches(size_t from, const void *context, const void *stream) {
+  ASSERT_GT(cuda_launches().size(), from);
+  for (size_t i = from; i < cuda_launches().size(); i++) {
+    EXPECT_EQ(cuda_launches()[i].in.context, context);
+    EXPECT_EQ(cuda_launches()[i].in.stream, stream);
+  }
+}
+
+// The stand-in checks that memory and modules are used in the context they were made in.
+TEST(Cuda, InTheContextAndStreamOfTheApplication) {
+  const Branches network(5);
+  char contexts[2], streams[2];
+  const std::unique_ptr<Model> own = network.model(on_cuda());
+  std::vector<std::unique_ptr<Model>> models;
+  for (size_t i = 0; i < 2; i++) {
+    LoadOptions options = on_cuda(i == 0 ? "cuda" : "auto");
+    options.cuda = {&contexts[i], &streams[i]};
+    models.push_back(network.model(options));
+    ASSERT_NE(models[i]->device(), own->device());
+  }
+  for (int run = 0; run < 2; run++) {
+    for (size_t i = 0; i < 2; i++) {
+      size_t before = cuda_launches().size();
+      models[i]->run(network.inputs());
+      expect_launches(before, &contexts[i], &streams[i]);
+      before = cuda_launches().size();
+      own->run(network.inputs());
+      EXPECT_NE(cuda_launches().back().in.context, &contexts[i]);
+      EXPECT_EQ(cuda_launches().back().in.stream, nullptr);
+    }
+  }
+  EXPECT_GT(cuda_allocations_of(&contexts[0]), 0);
+  models[0].reset();
+  Device::leave({&contexts[0], &streams[0]});
+  EXPECT_EQ(cuda_allocations_of(&contexts[0]), 0);
+  const size_t before = cuda_launches().size();
+  models[1]->run(network.inputs());
+  expect_launches(before, &contexts[1], &streams[1]);
+  models.clear();
+  Device::leave({&contexts[1], &streams[1]});
+}
+
+TEST(Cuda, SeveralDevicesInOneProcess) {
+  const Branches network(5);
+  const std::unique_ptr<Model> models[] = {network.model(on_cuda("cuda:0")), network.model(on_cuda("cuda:1"))};
+  for (const int i : {0, 1, 0}) {
+    const size_t before = cuda_launches().size();
+    models[i]->run(network.inputs());
+    expect_launches(before, primary_context(i), nullptr);
+  }
+  EXPECT_EQ(cuda_calls().at("cuDevicePrimaryCtxRetain"), 2);
+}
+
+TEST(Cuda, DeviceThatIsNotThere) {
+  try {
+    Device::open("cuda:2").require();
+    ADD_FAILURE() << "no error";
+  } catch (const Error &error) {
+    EXPECT_EQ(error.code(), ErrorCode::not_found);
+    EXPECT_NE(std::string(error.what()).find("no device 2, there are 2"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Cuda, HandlesThatMakeNoSense) {
+  char context, stream;
+  for (const auto &[name, handles] : {std::pair<std::string, CudaHandles>{"cuda:1", {&context, nullptr}},
+                                      {"opencl", {&context, nullptr}},
+                                      {"cuda", {nullptr, &stream}}}) {
+    try {
+      Device::open(name, handles);
+      ADD_FAILURE() << name;
+    } catch (const Error &error) {
+      EXPECT_EQ(error.code(), ErrorCode::usage) << error.what();
+    }
+  }
 }
 
 class CudaCase : public ::testing::TestWithParam<LayerCase> {};

@@ -4,15 +4,11 @@
 #include "tests/device/opencl_driver.h"
 
 #include <dlfcn.h>
-#include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <map>
 
 #include "runtime/device.h"
-#include "runtime/device_block.h"
 #include "runtime/device_module.h"
 
 // Read by the leak sanitizer where there is one: what PoCL and the loader never free.
@@ -126,7 +122,9 @@ void *watched_symbol(void *library, const char *name) {
 
 }  // namespace
 
-std::string missing_opencl() {
+const char *const kDevice = "opencl";
+
+std::string missing_device() {
   if (driver() == nullptr) return "libOpenCL.so is not found (Debian's ocl-icd-opencl-dev has it)";
   uint32_t count = 0;
   real<int32_t (*)(uint32_t, Handle *, uint32_t *)>("clGetPlatformIDs")(0, nullptr, &count);
@@ -139,44 +137,11 @@ std::string missing_opencl() {
   return count != 0 ? "" : "the OpenCL driver has no device";
 }
 
-void watch_opencl() { next_symbol = Device::open("opencl").module().set_custom_get_library_symbol(watched_symbol); }
+void watch_device() { next_symbol = Device::open(kDevice).module().set_custom_get_library_symbol(watched_symbol); }
 
-int opencl_launches() { return launches; }
-int opencl_buffers() { return buffers; }
-std::string opencl_device() { return device; }
+int device_launches() { return launches; }
+int device_buffers() { return buffers; }
+std::string device_in_words() { return device; }
 void fail_opencl_call(const std::string &function, int count) { failures[function] = count; }
-
-const KernelTable &device_kernels() { return Device::open("opencl").table(); }
-
-LoadOptions on_opencl() {
-  LoadOptions options;
-  options.device = "opencl";
-  return options;
-}
-
-TensorMap run_on_opencl(const Model &model, const TensorMap &inputs, RunOptions options) {
-  std::vector<std::string> nodes;
-  std::vector<int> launches;
-  options.progress = [&](int, int, const std::string &node) {
-    nodes.push_back(node);
-    launches.push_back(opencl_launches());
-  };
-  const int64_t up = DeviceBlock::bytes_up(), down = DeviceBlock::bytes_down();
-  const int before = opencl_launches(), held = opencl_buffers();
-  const TensorMap outputs = model.run(inputs, options);
-  EXPECT_EQ(opencl_buffers(), held);
-  size_t computed = 0;
-  for (size_t i = 0; i + 1 < nodes.size(); i++) {
-    const bool is_layer = std::any_of(model.layers().begin(), model.layers().end(),
-                                      [&](const LayerNode &layer) { return layer.node().name == nodes[i]; });
-    computed += is_layer;
-    EXPECT_EQ(launches[i + 1] > launches[i], is_layer) << nodes[i];
-  }
-  EXPECT_EQ(computed, model.layers().size());
-  std::printf("ran on %s, %d launches, %lld bytes up, %lld down\n", opencl_device().c_str(), opencl_launches() - before,
-              static_cast<long long>(DeviceBlock::bytes_up() - up),
-              static_cast<long long>(DeviceBlock::bytes_down() - down));
-  return outputs;
-}
 
 }  // namespace sluice::testing

@@ -9,7 +9,7 @@
 namespace sluice::testing {
 namespace {
 
-std::filesystem::path models() { return std::filesystem::path(SLUICE_SOURCE_DIR) / "models"; }
+std::filesystem::path models() { return source_folder() / "models"; }
 
 }  // namespace
 

@@ -5,12 +5,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace sluice::testing {
 
-std::filesystem::path fixture_path(const std::string &name) {
-  return std::filesystem::path(SLUICE_SOURCE_DIR) / "tests" / "fixtures" / name;
+std::filesystem::path source_folder() {
+  const char *elsewhere = std::getenv("SLUICE_SOURCE");
+  return elsewhere == nullptr ? SLUICE_SOURCE_DIR : elsewhere;
 }
+
+std::filesystem::path fixture_path(const std::string &name) { return source_folder() / "tests" / "fixtures" / name; }
 
 TensorMap with_prefix(const TensorMap &tensors, const std::string &prefix) {
   TensorMap found;

@@ -8,6 +8,9 @@
 
 namespace sluice::testing {
 
+// The source tree, for tests/fixtures and models: SLUICE_SOURCE, where the program was taken to another machine.
+std::filesystem::path source_folder();
+
 // A file below tests/fixtures.
 std::filesystem::path fixture_path(const std::string &name);
 

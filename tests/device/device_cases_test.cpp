@@ -6,7 +6,7 @@
 #include <iterator>
 #include <set>
 
-#include "tests/device/opencl_driver.h"
+#include "tests/device/device_driver.h"
 #include "tests/layers/layer_problem.h"
 #include "tests/support/case_name.h"
 #include "tests/support/layer_fixture.h"
@@ -25,20 +25,20 @@ std::vector<LayerCase> cases_without_fixture() {
   return others;
 }
 
-using OpenClCase = WithOpenCl<::testing::TestWithParam<LayerCase>>;
+using DeviceCase = WithDevice<::testing::TestWithParam<LayerCase>>;
 
-TEST_P(OpenClCase, AsTheCpu) {
+TEST_P(DeviceCase, AsTheCpu) {
   const Problem problem(GetParam(), false);
-  const Model model(problem.graph(), problem.tensors(true), on_opencl());
-  const int before = opencl_launches();
+  const Model model(problem.graph(), problem.tensors(true), on_device());
+  const int before = device_launches();
   const TensorMap outputs = model.run(problem.tensors(false));
-  EXPECT_GT(opencl_launches(), before);
+  EXPECT_GT(device_launches(), before);
   const Model on_cpu(problem.graph(), problem.tensors(true));
   for (const auto &[name, expected] : on_cpu.run(problem.tensors(false)))
     EXPECT_LE(relative_error(outputs.at(name), expected), kBound) << name;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, OpenClCase, ::testing::ValuesIn(cases_without_fixture()), case_name);
+INSTANTIATE_TEST_SUITE_P(All, DeviceCase, ::testing::ValuesIn(cases_without_fixture()), case_name);
 
 }  // namespace
 }  // namespace sluice::testing
