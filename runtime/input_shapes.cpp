@@ -59,8 +59,13 @@ std::vector<int64_t> memory_extents(const std::vector<int64_t> &shape) {
 
 }  // namespace
 
-std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph,
-                                                           const std::map<std::string, std::vector<int64_t>> &shapes) {
+Shapes shapes_of(const TensorMap &tensors) {
+  Shapes shapes;
+  for (const auto &[name, tensor] : tensors) shapes[name] = tensor.shape;
+  return shapes;
+}
+
+std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph, const Shapes &shapes) {
   std::map<std::string, int64_t> symbols;
   for (const GraphInput &input : graph.inputs) {
     const auto given = shapes.find(input.name);
@@ -87,6 +92,10 @@ std::map<std::string, std::vector<int64_t>> padded_extents(const Graph &graph,
 }
 
 std::string first_given_input(const Graph &graph, const TensorMap &inputs) {
+  return first_given_input(graph, shapes_of(inputs));
+}
+
+std::string first_given_input(const Graph &graph, const Shapes &inputs) {
   for (const auto &entry : inputs) {
     const bool known = std::any_of(graph.inputs.begin(), graph.inputs.end(),
                                    [&](const GraphInput &input) { return input.name == entry.first; });

@@ -10,6 +10,9 @@
 
 namespace sluice {
 
+// Weak: a program whose networks bring tables of their own is linked without the kernels of all layers.
+__attribute__((weak)) void register_kernels(KernelTable &table);
+
 std::vector<const SchemaPort *> LayerSchema::stored() const {
   std::vector<const SchemaPort *> ports;
   for (const SchemaPort &port : parameters) ports.push_back(&port);
@@ -49,7 +52,7 @@ const Kernel *KernelTable::find(const std::string &layer, const std::string &dir
 KernelTable &KernelTable::linked() {
   static KernelTable table = [] {
     KernelTable inference;
-    register_kernels(inference);
+    if (register_kernels != nullptr) register_kernels(inference);
     return inference;
   }();
   return table;

@@ -78,7 +78,8 @@ class KernelTable {
   const Kernel *find(const std::string &layer, const std::string &direction, const std::string &device,
                      const std::map<std::string, std::string> &values) const;
 
-  // The kernels linked into the program: inference, and training where sluice_training is linked.
+  // The kernels linked into the program: inference, and training where sluice_training is linked. Empty in a program
+  // that is linked without sluice_kernels.
   static KernelTable &linked();
 
  private:

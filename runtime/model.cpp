@@ -52,6 +52,38 @@ std::string algorithm_of(const LoadOptions &options) {
   return algorithm;
 }
 
+const Extents &extents_of(const ExecutionPlan &plan, const std::string &tensor) {
+  return plan.tensors()[static_cast<size_t>(plan.tensor(tensor))].extents;
+}
+
+// What lies in a plan of padded sizes has the part that belongs to the inputs as they were given.
+class Cropping {
+ public:
+  Cropping(const Graph &graph, const ExecutionPlan &plan, const Shapes &inputs) {
+    const std::string first = first_given_input(graph, inputs);
+    given_ = inputs.at(first);
+    padded_ = extents_of(plan, first);
+  }
+
+  std::vector<int64_t> shape(const Extents &extents) const {
+    std::vector<int64_t> shape = file_shape(extents);
+    if (crops(extents)) std::copy(given_.end() - 2, given_.end(), shape.end() - 2);
+    return shape;
+  }
+
+  StoredTensor read(const BufferView &view) const {
+    return crops(view.extents) ? read_output(view, given_[3], given_[2]) : read_output(view);
+  }
+
+ private:
+  bool crops(const Extents &extents) const {
+    return extents.size() == 4 && padded_.size() == 4 && extents[1] == padded_[1] && extents[2] == padded_[2];
+  }
+
+  std::vector<int64_t> given_;
+  Extents padded_;
+};
+
 }  // namespace
 
 ParseOptions parse_options(const LoadOptions &options) {
@@ -74,6 +106,14 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path &graph, Arc
   with_parameters.parameters = parameters_of(archive, options.parameters);
   return std::make_shared<const Model>(read_graph(graph, parse_options(with_parameters)), std::move(archive.tensors),
                                        with_parameters);
+}
+
+std::shared_ptr<const Model> Model::parse(const std::string &graph, const std::string &file_name, Archive archive,
+                                          const LoadOptions &options) {
+  LoadOptions with_parameters = options;
+  with_parameters.parameters = parameters_of(archive, options.parameters);
+  return std::make_shared<const Model>(parse_graph(graph, file_name, parse_options(with_parameters)),
+                                       std::move(archive.tensors), with_parameters);
 }
 
 Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
@@ -135,9 +175,7 @@ ExecutionPlan Model::plan(const std::map<std::string, Extents> &input_extents, c
 }
 
 ExecutionPlan Model::plan_for(const TensorMap &inputs, const PlanOptions &options) const {
-  std::map<std::string, std::vector<int64_t>> shapes;
-  for (const auto &[name, tensor] : inputs) shapes[name] = tensor.shape;
-  return plan(padded_extents(graph_, shapes), options);
+  return plan(padded_extents(graph_, shapes_of(inputs)), options);
 }
 
 void Model::fill_inputs(const ExecutionPlan &plan, const TensorMap &inputs, float *arena) const {
@@ -164,7 +202,6 @@ const Model &Model::on_cpu() const {
   std::call_once(cpu_made_, [&] {
     LoadOptions options = options_;
     options.device = "cpu";
-    options.table = nullptr;
     cpu_ = std::make_unique<const Model>(graph_, weights_, options);
   });
   return *cpu_;
@@ -181,29 +218,54 @@ TensorMap Model::run(const TensorMap &inputs, const RunOptions &options) const {
   return on_cpu().run(inputs, options);
 }
 
+// Names of what run() returns, with the tensor each is of.
+std::map<std::string, std::string> Model::results(const std::vector<std::string> &keep) const {
+  std::map<std::string, std::string> results;
+  for (const std::string &name : keep) results[name] = name;
+  for (const GraphOutput &output : graph_.outputs) results[output.name] = output.from;
+  return results;
+}
+
+void Model::check_expected(const ExecutionPlan &plan, const Shapes &inputs, const RunOptions &options) const {
+  const Cropping cropping(graph_, plan, inputs);
+  const auto made = results(options.keep);
+  for (const auto &[name, expected] : options.expected) {
+    const auto from = made.find(name);
+    if (from == made.end())
+      throw Error(ErrorCode::input_failed, fmt::format("model {} has no output '{}'", graph_.model, name));
+    const std::vector<int64_t> shape = cropping.shape(extents_of(plan, from->second));
+    if (shape != expected)
+      throw Error(ErrorCode::input_failed, fmt::format("model {}, output '{}': it is {}, memory is given for {}",
+                                                       graph_.model, name, shape_text(shape), shape_text(expected)));
+  }
+}
+
+Shapes Model::result_shapes(const Shapes &inputs, const std::vector<std::string> &keep) const {
+  PlanOptions plan_options;
+  plan_options.keep = keep;
+  const ExecutionPlan plan = this->plan(padded_extents(graph_, inputs), plan_options);
+  const Cropping cropping(graph_, plan, inputs);
+  Shapes shapes;
+  for (const auto &[name, from] : results(keep)) shapes[name] = cropping.shape(extents_of(plan, from));
+  return shapes;
+}
+
 TensorMap Model::run_here(const TensorMap &inputs, const RunOptions &options) const {
   PlanOptions plan_options;
   plan_options.keep = options.keep;
   const ExecutionPlan plan = plan_for(inputs, plan_options);
+  check_expected(plan, shapes_of(inputs), options);
   const auto arena = allocate_arena(plan.arena_bytes(), graph_.model);
   fill_inputs(plan, inputs, arena.get());
   TensorMap state;
   execute(plan, arena.get(), options, state);
   if (options.state != nullptr) *options.state = std::move(state);
 
-  const std::string first = first_given_input(graph_, inputs);
-  const std::vector<int64_t> &given = inputs.at(first).shape;
-  const Extents &padded = plan.tensors()[static_cast<size_t>(plan.tensor(first))].extents;
-  TensorMap results;
-  const auto add = [&](const std::string &name, const std::string &from) {
-    const BufferView view = plan.view(plan.tensor(from), arena.get());
-    const bool picture = view.extents.size() == 4 && padded.size() == 4;
-    const bool cropped = picture && view.extents[1] == padded[1] && view.extents[2] == padded[2];
-    results[name] = cropped ? read_output(view, given[3], given[2]) : read_output(view);
-  };
-  for (const std::string &name : options.keep) add(name, name);
-  for (const GraphOutput &output : graph_.outputs) add(output.name, output.from);
-  return results;
+  const Cropping cropping(graph_, plan, shapes_of(inputs));
+  TensorMap made;
+  for (const auto &[name, from] : results(options.keep))
+    made[name] = cropping.read(plan.view(plan.tensor(from), arena.get()));
+  return made;
 }
 
 }  // namespace sluice

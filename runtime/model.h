@@ -14,6 +14,7 @@
 #include "runtime/arena.h"
 #include "runtime/execution_plan.h"
 #include "runtime/graph_file.h"
+#include "runtime/input_shapes.h"
 #include "weights_io/tensor.h"
 
 namespace sluice {
@@ -25,6 +26,7 @@ class ProcessGroup;
 
 struct RunOptions {
   std::vector<std::string> keep;  // inner tensors to return as well
+  Shapes expected = {};  // of results, by name: another shape is Error input_failed before anything is computed
   std::function<void(int done, int total, const std::string &node)>
       progress;                               // called before every node and at the end
   const std::atomic<bool> *cancel = nullptr;  // set it to stop: Error interrupted
@@ -64,6 +66,9 @@ class Model {
   // The same of weights that are in memory.
   static std::shared_ptr<const Model> load(const std::filesystem::path &graph, Archive weights,
                                            const LoadOptions &options = {});
+  // The same of a graph that is in memory; `file_name` stands for its file in messages.
+  static std::shared_ptr<const Model> parse(const std::string &graph, const std::string &file_name, Archive weights,
+                                            const LoadOptions &options = {});
   Model(Graph graph, TensorMap weights, const LoadOptions &options = {});
   Model(const Model &) = delete;
   ~Model();
@@ -80,6 +85,8 @@ class Model {
   // Tensors in n c h w order, in the units of the graph's input lines. Returns outputs and kept tensors, cropped to the
   // given size where they have the padded one. Errors name the input, what was expected and what came.
   TensorMap run(const TensorMap &inputs, const RunOptions &options = {}) const;
+  // The shapes of what run() returns for inputs of these shapes. Nothing is computed.
+  Shapes result_shapes(const Shapes &inputs, const std::vector<std::string> &keep = {}) const;
 
   // What run() is made of, without help from the CPU where a device fails, for callers that keep the arena (the
   // backward walk, benchmarks).
@@ -108,6 +115,8 @@ class Model {
 
  private:
   TensorMap run_here(const TensorMap &inputs, const RunOptions &options) const;
+  std::map<std::string, std::string> results(const std::vector<std::string> &keep) const;
+  void check_expected(const ExecutionPlan &plan, const Shapes &inputs, const RunOptions &options) const;
   const Model &on_cpu() const;
   std::unique_ptr<ExecutionPlan> nominal_plan(int64_t size) const;
   std::string misshapen(const LayerNode &layer, const std::map<std::string, Extents> &inputs) const;

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/c_api/compiled_model.h"
+
+#include "runtime/c_api/model_handle.h"
+#include "runtime/c_api/status.h"
+#include "weights_io/safetensors.h"
+
+namespace sluice {
+
+using namespace c_api;
+
+namespace {
+
+void load(const CompiledModel &compiled, const sluice_model_options *given, Archive weights, sluice_model **model) {
+  LoadOptions options = load_options(given);
+  options.table = compiled.kernels;
+  give(Model::parse(compiled.graph_text, compiled.name, std::move(weights), options), model);
+}
+
+}  // namespace
+
+sluice_status load_compiled_model(const CompiledModel &compiled, const char *weights_file,
+                                  const sluice_model_options *options, sluice_model **model) noexcept {
+  return guarded([&] {
+    require(model, "model");
+    load(compiled, options, weights_file == nullptr ? Archive{} : read_safetensors(weights_file), model);
+  });
+}
+
+sluice_status load_compiled_model(const CompiledModel &compiled, const void *weights, std::size_t weights_bytes,
+                                  const sluice_model_options *options, sluice_model **model) noexcept {
+  return guarded([&] {
+    require(model, "model");
+    load(compiled, options, weights_in_memory(weights, weights_bytes, compiled.name), model);
+  });
+}
+
+}  // namespace sluice
