@@ -10,6 +10,8 @@ TRAIN_ARGS ?=
 GATING_ARGS ?=
 ASAN_LAYERS ?=
 TRUST_ARGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
 MINUTES ?= 1
 TARGETS ?=
 FUZZ_ARGS ?=
@@ -18,10 +20,14 @@ CTEST := .venv/bin/ctest
 PRESET_BUILD = $(CMAKE) --build --preset $(1) --parallel $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup test trust trust-training fuzz demo demo-train systems ptxas-table bench bench-peers bench-training eval train-default compare-gating asan float-stores format lint rules clean distclean help
+.PHONY: build install setup test trust trust-training fuzz demo demo-train systems ptxas-table bench bench-peers bench-training eval train-default compare-gating asan float-stores format lint rules clean distclean help
 
 build: build/build.ninja  ## the release build: build/bin/sluice
 	@$(call PRESET_BUILD,release) --target programs
+
+install: build/build.ninja  ## program, library and CMake package below PREFIX=/usr/local (DESTDIR=... in front of it)
+	@$(call PRESET_BUILD,release) --target installable
+	@DESTDIR='$(DESTDIR)' $(CMAKE) --install build --prefix '$(PREFIX)'
 
 setup:  ## install what is missing: Debian packages, and Halide, CMake and Ninja into .venv
 	@bash tools/setup.sh

@@ -27,8 +27,8 @@ std::vector<fs::path> model_folders() {
   const fs::path program = fs::read_symlink("/proc/self/exe", problem);
   if (!problem) {
     const fs::path bin = program.parent_path();
-    folders.push_back(bin.parent_path().parent_path() / "models");
-    folders.push_back(bin.parent_path() / "share" / "sluice" / "models");
+    folders.push_back((bin / SLUICE_MODELS_FROM_PROGRAMS).lexically_normal());  // installed
+    folders.push_back(bin.parent_path().parent_path() / "models");              // built
   }
   return folders;
 }

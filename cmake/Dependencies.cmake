@@ -20,6 +20,7 @@ if(NOT Halide_FOUND)
   message(FATAL_ERROR "Halide 21 is not found. `make setup` puts it into .venv; or point Halide_ROOT at one.")
 endif()
 
+include(GNUInstallDirs)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)

@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <map>
 #include <mutex>
 
@@ -12,6 +11,7 @@
 #include "runtime/expression.h"
 #include "runtime/kernel_call.h"
 #include "runtime/kernel_runtime.h"
+#include "runtime/module_file.h"
 
 namespace sluice {
 namespace {
@@ -26,19 +26,18 @@ void *load_driver(const char *name) {
 }
 
 const DeviceModule &load_module(const std::string &kind) {
-  std::error_code problem;
-  const auto file = std::filesystem::read_symlink("/proc/self/exe", problem).parent_path() / ("sluice_" + kind + ".so");
+  const std::string file = "sluice_" + kind + ".so";
+  std::string why;
   // Never closed: its runtime has threads, and drivers do not like to go.
-  void *handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void *handle = open_module(file, RTLD_NOW | RTLD_LOCAL, why);
   void *entry = handle == nullptr ? nullptr : ::dlsym(handle, "sluice_device_module");
   if (entry == nullptr) {
-    const char *why = ::dlerror();
-    throw Error(ErrorCode::not_found,
-                fmt::format("device {}: no module for it ({})", kind, why == nullptr ? file.string() : why));
+    if (handle != nullptr) why = file + " is none";
+    throw Error(ErrorCode::not_found, fmt::format("device {}: no module for it ({})", kind, why));
   }
   const DeviceModule *module = reinterpret_cast<decltype(&sluice_device_module)>(entry)();
   if (module->layout != kDeviceModuleLayout)
-    throw Error(ErrorCode::not_found, fmt::format("device {}: {} is of another version", kind, file.string()));
+    throw Error(ErrorCode::not_found, fmt::format("device {}: {} is of another version", kind, file));
   return *module;
 }
 

@@ -20,7 +20,7 @@ import cpp_text  # noqa: E402
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 SPDX = "SPDX-License-Identifier: Apache-2.0"
-CPP = (".cpp", ".h")
+CPP = (".cpp", ".h", ".hpp")
 SOURCE = CPP + (".py", ".sh", ".cmake", "CMakeLists.txt", "Makefile", ".ci/run")
 
 # Folder -> what its files must not include, and why. A longer folder adds to the shorter one.

@@ -13,9 +13,9 @@ fi
 # Tracked files and new ones; without git, all but build folders.
 list_files() {
   if git rev-parse --git-dir >/dev/null 2>&1; then
-    git ls-files -z --cached --others --exclude-standard -- '*.cpp' '*.h'
+    git ls-files -z --cached --others --exclude-standard -- '*.cpp' '*.h' '*.hpp'
   else
-    find . \( -name .venv -o -path './build*' \) -prune -o \( -name '*.cpp' -o -name '*.h' \) -print0
+    find . \( -name .venv -o -path './build*' \) -prune -o \( -name '*.cpp' -o -name '*.h' -o -name '*.hpp' \) -print0
   fi
 }
 

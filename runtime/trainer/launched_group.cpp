@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
+#include <string>
+
+#include "runtime/module_file.h"
 
 namespace sluice {
 
@@ -16,18 +18,17 @@ std::unique_ptr<ProcessGroup> launched_group() {
   const auto found = std::find_if(std::begin(kLaunchers), std::end(kLaunchers),
                                   [](const char *name) { return std::getenv(name) != nullptr; });
   if (found == std::end(kLaunchers)) return nullptr;
-  std::error_code problem;
-  const auto module = std::filesystem::read_symlink("/proc/self/exe", problem).parent_path() / "sluice_mpi.so";
+  constexpr const char *kModule = "sluice_mpi.so";
+  std::string why;
   // Never closed: MPI cannot be initialised twice. Its own plug-ins want its symbols, hence RTLD_GLOBAL.
-  void *handle = ::dlopen(module.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  void *handle = open_module(kModule, RTLD_NOW | RTLD_GLOBAL, why);
   void *open = handle == nullptr ? nullptr : ::dlsym(handle, "sluice_open_process_group");
   if (open == nullptr) {
-    const char *why = ::dlerror();
     throw Error(
         ErrorCode::not_found,
         fmt::format("{} is set, so an MPI launcher started this process, but this build of sluice has no MPI ({}); "
                     "build it where CMake finds MPI (Debian: libopenmpi-dev)",
-                    *found, why == nullptr ? module.string() : why));
+                    *found, why.empty() ? kModule : why));
   }
   return std::unique_ptr<ProcessGroup>(reinterpret_cast<ProcessGroup *(*)()>(open)());
 }
