@@ -21,8 +21,6 @@
 namespace sluice {
 namespace {
 
-using Shapes = std::map<std::string, std::vector<int64_t>>;
-
 // What an open dimension of n c s1 .. sk is taken to be.
 int64_t extent_for(const GraphQuestion &question, size_t rank, size_t d) {
   if (d == 0) return 1;

@@ -7,12 +7,10 @@
 #include <vector>
 
 #include "runtime/arena.h"
+#include "runtime/input_shapes.h"
 #include "runtime/model.h"
 
 namespace sluice::bench {
-
-// Shapes in files (n c h w ...) of the inputs that the caller gives.
-using Shapes = std::map<std::string, std::vector<int64_t>>;
 
 // Uniform values with variance gain / fan-in; vectors (biases, means) of up to 0.1, running variances near 1.
 TensorMap random_weights(const Graph &graph, const Shapes &shapes, uint32_t seed);

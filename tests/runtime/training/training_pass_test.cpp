@@ -33,12 +33,6 @@ TensorMap inputs_of(uint64_t number) {
   return BatchSource(recipe, "", 1, nullptr).batch("train", number, "bgr", kBatch);
 }
 
-std::map<std::string, std::vector<int64_t>> shapes_of(const TensorMap &inputs) {
-  std::map<std::string, std::vector<int64_t>> shapes;
-  for (const auto &[name, tensor] : inputs) shapes[name] = tensor.shape;
-  return shapes;
-}
-
 TensorMap upstream() {
   StoredTensor gradient = StoredTensor::of_f32({kBatch, 3, kSide, kSide});
   for (int64_t i = 0; i < gradient.elements(); i++) gradient.f32()[i] = static_cast<float>(i % 7) - 3;
