@@ -140,7 +140,8 @@ typedef struct sluice_tensor {
 // A flag that stops runs, from any thread and from signal handlers.
 typedef struct sluice_cancellation sluice_cancellation;
 SLUICE_API sluice_status sluice_cancellation_create(sluice_cancellation **cancellation);
-// Runs that were given it return SLUICE_CANCELLED within milliseconds, until it is reset. Null: nothing happens.
+// Runs that were given it return SLUICE_CANCELLED before the next task of a kernel, until it is reset. Null: nothing
+// happens.
 SLUICE_API void sluice_cancellation_cancel(sluice_cancellation *cancellation);
 SLUICE_API void sluice_cancellation_reset(sluice_cancellation *cancellation);
 // Not while a run has it.

@@ -148,9 +148,8 @@ class PackageTest(unittest.TestCase):
         finally:
             away.rename(hidden)
 
+    @unittest.skipIf(shutil.which("pkg-config") is None, "there is no pkg-config (Debian: pkg-config)")
     def test_pkg_config(self):
-        if shutil.which("pkg-config") is None:
-            self.skipTest("there is no pkg-config (Debian: pkg-config)")
         found = self.environment | {"PKG_CONFIG_PATH": str(self.lib / "pkgconfig")}
         models = run("pkg-config", "--variable=modelsdir", "sluice", env=found).stdout.strip()
         self.assertTrue((pathlib.Path(models) / "inpaint_small.graph").is_file(), models)
@@ -160,6 +159,17 @@ class PackageTest(unittest.TestCase):
                 program = self.folder / package
                 run("cc", "-std=c99", CONSUMER / "inpaint.c", "-o", program, *flags)
                 self.fills(program, **({"LD_LIBRARY_PATH": str(self.lib)} if package == "sluice" else {}))
+
+    @unittest.skipIf(shutil.which("pkg-config") is None, "there is no pkg-config (Debian: pkg-config)")
+    def test_a_static_program_holds_what_it_uses(self):
+        source, program = self.folder / "version.c", self.folder / "version"
+        source.write_text("#include <sluice/sluice.h>\nint main(void) { return sluice_set_threads(1) != SLUICE_OK; }\n")
+        found = self.environment | {"PKG_CONFIG_PATH": str(self.lib / "pkgconfig")}
+        flags = run("pkg-config", "--cflags", "--libs", "sluice-static", env=found).stdout.split()
+        run("cc", source, "-o", program, *flags)
+        run(program)
+        self.assertNotIn("_forward_cpu", run("nm", program).stdout)
+        self.assertLess(program.stat().st_size, 4 << 20)
 
     def test_modules_of_devices_are_found(self):
         result = run(self.prefix / "bin/sluice", "inpaint", "--device", "cuda", self.picture, self.picture, "-o", "x.png",
