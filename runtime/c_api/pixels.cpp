@@ -51,7 +51,7 @@ sluice_pixels known_pixels(const sluice_pixels *given, const char *what) {
   if (pixels.bits != 8 && pixels.bits != 16) refuse(fmt::format("{} bits, expected 8 or 16", pixels.bits));
   if (pixels.order != SLUICE_RGB && pixels.order != SLUICE_BGR) refuse("its order is none of sluice_channel_order");
   if (pixels.channel_stride == 0) pixels.channel_stride = pixels.bits / 8;
-  if (pixels.pixel_stride == 0) pixels.pixel_stride = pixels.channels * (pixels.bits / 8);
+  if (pixels.pixel_stride == 0) pixels.pixel_stride = ptrdiff_t{pixels.channels} * (pixels.bits / 8);
   if (pixels.row_stride == 0) pixels.row_stride = pixels.width * pixels.pixel_stride;
   return pixels;
 }
