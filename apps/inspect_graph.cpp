@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "apps/inspect_library.h"
 #include "apps/inspect_table.h"
 #include "runtime/execution_plan.h"
 #include "runtime/graph_file.h"
@@ -116,14 +117,6 @@ int64_t macs_of(const ExecutionPlan &plan, const PlannedStep &step) {
   return layer.macs(plan.inputs_of(layer), outputs);
 }
 
-// What a run calls: one forward kernel, whatever is fused in it; pack at loading, update where a run changes the state.
-Json kernels_of(const LayerNode &layer) {
-  Json kernels = {layer.kernel("forward").symbol};
-  if (!layer.schema().parameters.empty()) kernels.push_back(layer.kernel("pack").symbol);
-  if (layer.updates_state() != StateUpdate::none) kernels.push_back(layer.kernel("update").symbol);
-  return kernels;
-}
-
 Json describe_step(const ExecutionPlan &plan, const PlannedStep &step, bool kernels, std::set<std::string> &counted) {
   Json outputs = Json::object();
   for (size_t i = 0; i < step.outputs.size(); i++) {
@@ -135,7 +128,10 @@ Json describe_step(const ExecutionPlan &plan, const PlannedStep &step, bool kern
                {"inputs", step.node->inputs},      {"outputs", outputs},
                {"parameters", size.count},         {"macs", step.layer == nullptr ? 0 : macs_of(plan, step)},
                {"packed_bytes", size.packed_bytes}};
-  if (kernels) node["kernels"] = step.layer == nullptr ? Json::array() : kernels_of(*step.layer);
+  if (!kernels) return node;
+  node["kernels"] = Json::array();
+  if (step.layer == nullptr) return node;
+  for (const Kernel *kernel : kernels_of(*step.layer)) node["kernels"].push_back(kernel->symbol);
   return node;
 }
 
@@ -230,6 +226,7 @@ Json describe_graph(const GraphQuestion &question) {
   result["macs"] = totals["macs"];
   result["packed_bytes"] = totals["packed_bytes"];
   result["planned_peak_bytes"] = plan.arena_bytes();
+  if (question.kernels) result["library"] = describe_library(graph, inspected.layers());
   return result;
 }
 

@@ -27,6 +27,7 @@ set(SLUICE_ONLY_LAYERS "" CACHE STRING "Build these layers only, for work on one
 set(SLUICE_AVX2 x86-64-linux-avx-avx2-f16c-fma-sse41)
 set(SLUICE_AVX512 x86-64-linux-avx-avx2-avx512-avx512_skylake-f16c-fma-sse41)
 set(SLUICE_BOTH ${SLUICE_AVX512} ${SLUICE_AVX2})
+set(SLUICE_ISAS avx512 avx2)
 set(SLUICE_KERNEL_FEATURES user_context)
 set(SLUICE_RUNTIME_FEATURES user_context)
 if(SLUICE_FUZZ_FLOAT_STORES)
@@ -35,6 +36,7 @@ endif()
 if(SLUICE_SANITIZE MATCHES "address")
   # An instrumented kernel takes half a minute to compile: one instruction set, and of the convolutions some with ELU.
   set(SLUICE_BOTH ${SLUICE_AVX2})
+  set(SLUICE_ISAS avx2)
   set(SLUICE_RUNTIME_FEATURES user_context-asan)
   set(SLUICE_INSTRUMENTED "^$|activation=elu.reading=(plain|gathered)|fuse=|operation=|mode=")
 endif()
@@ -80,10 +82,10 @@ function(sluice_add_layer NAME)
 
   set_property(GLOBAL APPEND PROPERTY SLUICE_LAYERS ${NAME})
   foreach(condition IN LISTS ARG_REQUIRES)
-    set_property(GLOBAL APPEND PROPERTY SLUICE_REQUIREMENTS "${NAME}|${condition}")
+    set_property(GLOBAL APPEND PROPERTY SLUICE_FORMULAS "requires|${NAME}|${condition}")
   endforeach()
   if(ARG_MACS)
-    set_property(GLOBAL APPEND PROPERTY SLUICE_MACS ${NAME}=${ARG_MACS})
+    set_property(GLOBAL APPEND PROPERTY SLUICE_FORMULAS "macs|${NAME}|${ARG_MACS}")
   endif()
   set(generator ${NAME}.generator)
   add_executable(${generator} ${NAME}.cpp ${PROJECT_SOURCE_DIR}/schedules/cpu/${NAME}.cpp
@@ -242,8 +244,9 @@ endfunction()
 
 function(sluice_finish_layers)
   get_property(schemas GLOBAL PROPERTY SLUICE_SCHEMAS)
-  get_property(macs GLOBAL PROPERTY SLUICE_MACS)
-  get_property(requirements GLOBAL PROPERTY SLUICE_REQUIREMENTS)
+  get_property(formulas GLOBAL PROPERTY SLUICE_FORMULAS)
+  list(JOIN formulas "\n" text)
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/formulas.list CONTENT "${text}\n" @ONLY)
   file(GLOB composites CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.graph)
   set(devices ${SLUICE_DEVICES})
   list(TRANSFORM devices APPEND _kernels)
@@ -260,8 +263,10 @@ function(sluice_finish_layers)
     add_custom_command(OUTPUT ${source}
       COMMAND ${SLUICE_PYTHON} ${PROJECT_SOURCE_DIR}/tools/kernel_table.py --name ${set} --kernels
               ${CMAKE_CURRENT_BINARY_DIR}/${set}.list --output ${source} ${module}
-              --schemas ${schemas} --composites ${composites} --macs ${macs} --requirements ${requirements}
-      DEPENDS ${PROJECT_SOURCE_DIR}/tools/kernel_table.py ${CMAKE_CURRENT_BINARY_DIR}/${set}.list ${schemas} ${composites}
+              --schemas ${schemas} --composites ${composites} --formulas ${CMAKE_CURRENT_BINARY_DIR}/formulas.list
+              --isas ${SLUICE_ISAS}
+      DEPENDS ${PROJECT_SOURCE_DIR}/tools/kernel_table.py ${CMAKE_CURRENT_BINARY_DIR}/${set}.list
+              ${CMAKE_CURRENT_BINARY_DIR}/formulas.list ${schemas} ${composites}
       VERBATIM)
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-O0;-g0")  # a table: runs once
     if(set IN_LIST devices)

@@ -90,8 +90,11 @@ class KernelCall {
 // Installs Sluice's error handler, task hook and processor check once; SLUICE_ISA=avx2|avx512 forces a kernel set.
 // Error not_found when the processor lacks AVX2 and FMA. Called by KernelCall.
 void prepare_kernels();
-// The kernel set in use: "avx2" or "avx512".
+// The kernel set in use: "avx2" or "avx512"; "neon" on AArch64.
 std::string kernel_isa();
+// Error not_found, naming the model, when the table's kernels are built for other instruction sets than this process
+// can, or by SLUICE_ISA is to, compute with.
+void check_isas(const KernelTable &table, const std::string &model);
 // Threads used by all kernels of the process, 0: one per processor. Not while a kernel runs. 1 to 256, else Error
 // usage.
 void set_threads(int threads);

@@ -3,9 +3,11 @@
 #include "runtime/kernel_table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "runtime/graph_text.h"
 #include "weights_io/error.h"
 
 namespace sluice {
@@ -29,9 +31,10 @@ bool LayerSchema::has_gradient() const {
 const LayerSchema &KernelTable::schema(const std::string &layer) const {
   const auto found = schemas_.find(layer);
   if (found != schemas_.end()) return found->second;
-  std::string known;
-  for (const auto &entry : schemas_) known += " " + entry.first;
-  throw Error(ErrorCode::not_found, fmt::format("no layer '{}'; built:{}", layer, known));
+  std::vector<std::string> known;
+  for (const auto &entry : schemas_) known.push_back(entry.first);
+  throw Error(ErrorCode::not_found,
+              fmt::format("no layer '{}'; built: {}{}", layer, fmt::join(known, " "), suggestion(layer, known)));
 }
 
 const Kernel *KernelTable::find(const std::string &layer, const std::string &direction, const std::string &device,

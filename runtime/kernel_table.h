@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/graph.h"
@@ -71,6 +72,10 @@ class KernelTable {
   const std::map<std::string, LayerSchema> &schemas() const { return schemas_; }
   const std::vector<Kernel> &kernels() const { return kernels_; }
   const std::map<std::string, std::string> &composites() const { return composites_; }
+  // The instruction sets that kernels for the CPU are built for, the preferred one first (check_isas in
+  // runtime/kernel_call.h).
+  void set_isas(std::vector<std::string> isas) { isas_ = std::move(isas); }
+  const std::vector<std::string> &isas() const { return isas_; }
 
   // Error not_found, naming what exists.
   const LayerSchema &schema(const std::string &layer) const;
@@ -85,6 +90,7 @@ class KernelTable {
  private:
   std::map<std::string, LayerSchema> schemas_;
   std::map<std::string, std::string> composites_;
+  std::vector<std::string> isas_;
   std::vector<Kernel> kernels_;
 };
 

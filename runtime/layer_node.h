@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/graph.h"
@@ -78,6 +79,7 @@ class LayerNode {
   void derive(const SchemaAttribute &attribute);
   void check_ports() const;
   std::string describe_variant(const std::string &direction) const;
+  std::pair<const Kernel *, size_t> nearest_kernel(const std::string &direction) const;
   std::optional<int64_t> axis_extent(const SchemaAxis &axis, const std::map<std::string, Extents> &inputs) const;
 
   const Node *node_;

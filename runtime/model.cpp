@@ -120,6 +120,7 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
     : options_(options), device_(find_device(options.device)), graph_(std::move(graph)), weights_(std::move(weights)) {
   prepare_kernels();
   const KernelTable &table = table_of(options);
+  check_isas(table, graph_.model);
   const std::string algorithm = algorithm_of(options);
   for (Node &node : graph_.nodes) {
     if (!is_structural(node.op) && has_algorithm(node.op, table))
@@ -135,6 +136,7 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
     join_weights(layer);
     layer.infer_from(weights_);
     layer.infer_from(joined_);
+    static_cast<void>(layer.kernel("forward"));  // refuses what is not built
   }
   check_weights();
   pack_all();

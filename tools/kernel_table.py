@@ -3,6 +3,7 @@
 """Joins kernel symbols and layer schemas into one C++ file of constants and register_<name>(KernelTable &).
 
   kernel_table.py --name NAME --kernels LIST --output FILE --schemas SCHEMA.json... [--composites OP.graph...]
+  kernel_table.py --name NAME --whole ...     of a library for one graph
   kernel_table.py --name NAME --module ...    of a module (runtime/device): the constant NAME, which the program registers
 
 LIST has a line a kernel: layer|direction|device|symbol|key=value,key=value
@@ -83,11 +84,12 @@ def write_module(name, kernels):
          *(f"    {kernel_row(*kernel)}," for kernel in kernels), "};", "}  // namespace sluice", ""])
 
 
-def write(name, kernels, schemas, composites):
-    """Schemas and composites belong to the table named kernels; the other tables add theirs to it."""
+def write(name, kernels, schemas, composites, isas, whole):
+    """Schemas, composites and instruction sets belong to the table named kernels and to whole ones; the others add theirs to
+    that."""
     out = declarations(kernels) + ["namespace sluice {", "namespace {", ""]
     tables = [("KernelData", "kernels", [kernel_row(*kernel) for kernel in kernels])]
-    if name == "kernels":
+    if name == "kernels" or whole:
         tables += [("SchemaData", "schemas", map(schema_row, schemas)),
                    ("TextPair", "composites", [pair(path.stem, path.read_text()) for path in composites])]
     for row, table, rows in tables:
@@ -95,8 +97,9 @@ def write(name, kernels, schemas, composites):
     out.append("}  // namespace")
     if name == "kernels":
         out += ["", "void register_schemas(KernelTable &table) { add_schemas(table, schemas, composites); }"]
-    out += ["", f"void register_{name}(KernelTable &table) {{", "  if (table.schemas().empty()) register_schemas(table);",
-            "  add_kernels(table, kernels);", "}", "", "}  // namespace sluice", ""]
+    out += ["", f"void register_{name}(KernelTable &table) {{",
+            "  add_schemas(table, schemas, composites);" if whole else "  if (table.schemas().empty()) register_schemas(table);",
+            *([f"  table.set_isas({braced(map(text, isas))});"] if isas else []), "  add_kernels(table, kernels);", "}", "", "}  // namespace sluice", ""]
     return "\n".join(out)
 
 
@@ -107,19 +110,23 @@ def main():
     parser.add_argument("--output", required=True, type=pathlib.Path)
     parser.add_argument("--module", action="store_true")
     parser.add_argument("--composites", nargs="*", type=pathlib.Path, default=[])
-    parser.add_argument("--macs", nargs="*", default=[], help="layer=formula")
-    parser.add_argument("--requirements", nargs="*", default=[], help="layer|condition")
+    parser.add_argument("--whole", action="store_true", help="a table that stands alone: with the schemas, of these layers only")
+    parser.add_argument("--formulas", type=pathlib.Path, help="lines `macs|layer|formula` and `requires|layer|condition`")
+    parser.add_argument("--isas", nargs="*", default=[], help="instruction sets of kernels for the CPU, the preferred one first")
     parser.add_argument("--schemas", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
     kernels = [line.split("|") for line in options.kernels.read_text().splitlines() if line]
     schemas = [json.loads(path.read_text()) for path in sorted(options.schemas)]
-    macs = dict(item.split("=", 1) for item in options.macs)
+    formulas = [line.split("|", 2) for line in options.formulas.read_text().splitlines() if line] if options.formulas else []
     for schema in schemas:
-        schema["requirements"] = [item.split("|", 1)[1] for item in options.requirements if item.startswith(schema["layer"] + "|")]
-        schema["macs"] = macs.get(schema["layer"], "")
+        of_layer = [(kind, formula) for kind, layer, formula in formulas if layer == schema["layer"]]
+        schema["requirements"] = [formula for kind, formula in of_layer if kind == "requires"]
+        schema["macs"] = "".join(formula for kind, formula in of_layer if kind == "macs")
     check_gradients(kernels, schemas)
-    text_of_table = write_module(options.name, kernels) if options.module else write(options.name, kernels, schemas, options.composites)
-    options.output.write_text(text_of_table)
+    if options.module:
+        options.output.write_text(write_module(options.name, kernels))
+    else:
+        options.output.write_text(write(options.name, kernels, schemas, options.composites, options.isas, options.whole))
 
 
 if __name__ == "__main__":

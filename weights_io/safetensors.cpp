@@ -3,7 +3,6 @@
 #include "weights_io/safetensors.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 #include "weights_io/atomic_file.h"
 #include "weights_io/checkpoint.h"
 #include "weights_io/checkpoint_formats.h"
+#include "weights_io/crc32.h"
 #include "weights_io/error.h"
 #include "weights_io/safetensors_header.h"
 #include "weights_io/text.h"
@@ -26,11 +26,7 @@ using safetensors::kChecksumPrefix;
 using safetensors::kPrefixBytes;
 using safetensors::refuse;
 
-std::string checksum(std::span<const std::byte> bytes) {
-  const auto *data = reinterpret_cast<const Bytef *>(bytes.data());
-  // zlib answers a null pointer with the initial value, which is also the CRC of nothing.
-  return safetensors::checksum_text(bytes.empty() ? 0 : ::crc32_z(0, data, bytes.size()));
-}
+std::string checksum(std::span<const std::byte> bytes) { return safetensors::checksum_text(crc32(bytes)); }
 
 bool is_checksum(const std::string &text) {
   return text.size() == 8 && text.find_first_not_of("0123456789abcdef") == std::string::npos;

@@ -3,7 +3,6 @@
 #include "weights_io/safetensors_header.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
@@ -11,9 +10,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <tuple>
 #include <utility>
 
+#include "weights_io/crc32.h"
 #include "weights_io/error.h"
 #include "weights_io/text.h"
 
@@ -220,14 +221,10 @@ void check_layout(std::vector<Entry> &tensors, uint64_t payload_bytes, const std
 // Lengths before texts: no two headers are one sequence of bytes.
 void HeaderChecksum::add(std::string_view text) {
   add(text.size());
-  if (!text.empty()) sum_ = ::crc32_z(sum_, reinterpret_cast<const Bytef *>(text.data()), text.size());
+  sum_ = crc32(std::as_bytes(std::span(text)), sum_);
 }
 
-void HeaderChecksum::add(uint64_t number) {
-  Bytef bytes[sizeof(number)];
-  std::memcpy(bytes, &number, sizeof(number));
-  sum_ = ::crc32_z(sum_, bytes, sizeof(bytes));
-}
+void HeaderChecksum::add(uint64_t number) { sum_ = crc32(std::as_bytes(std::span(&number, 1)), sum_); }
 
 void HeaderChecksum::add_tensor(std::string_view name, DType dtype, const std::vector<int64_t> &shape) {
   add(name);
@@ -243,7 +240,7 @@ void HeaderChecksum::add_metadata(std::string_view key, std::string_view value) 
 
 std::string HeaderChecksum::text() const { return checksum_text(sum_); }
 
-std::string checksum_text(unsigned long sum) { return fmt::format("{:08x}", sum); }
+std::string checksum_text(uint32_t sum) { return fmt::format("{:08x}", sum); }
 
 std::string refusal_of_name(std::string_view name) {
   if (name.empty()) return "a tensor has an empty name";

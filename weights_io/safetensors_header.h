@@ -51,11 +51,11 @@ class HeaderChecksum {
  private:
   void add(std::string_view text);
 
-  unsigned long sum_ = 0;  // zlib's type
+  uint32_t sum_ = 0;
 };
 
 // CRC-32 as it stands in metadata: eight hexadecimal digits.
-std::string checksum_text(unsigned long sum);
+std::string checksum_text(uint32_t sum);
 
 // Why a tensor of this name cannot be in a file; empty when it can.
 std::string refusal_of_name(std::string_view name);

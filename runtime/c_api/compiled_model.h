@@ -3,6 +3,8 @@
 // they give are those of sluice.h, for sluice_run() and all else.
 #pragma once
 #include <cstddef>
+#include <map>
+#include <string>
 
 #include "runtime/c_api/sluice.h"
 #include "runtime/kernel_table.h"
@@ -14,6 +16,9 @@ struct CompiledModel {
   const char *graph_text = "";  // of a graph file
   // Its schemas and kernels; lives as long as the process. Null: the kernels that are linked into the program.
   const KernelTable *kernels = nullptr;
+  // Values of the graph's parameters that the kernels were chosen for. A weights file that was made for others is
+  // refused.
+  std::map<std::string, std::string> parameters = {};
 };
 
 // Weights from a safetensors file; null: the graph has none. Statuses, messages and options as sluice_model_load().

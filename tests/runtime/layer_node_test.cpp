@@ -78,6 +78,39 @@ TEST(LayerNodeKernel, MayFollowFromTheWeights) {
   EXPECT_EQ(kernel_of({8, 16, 3, 3}, "algorithm=direct"), "symbol");
 }
 
+// A table with kernels of two variants, and one made for the node y alone.
+std::string variant_kernel_of(const std::string &node, const std::string &shape) {
+  KernelTable table = table_with("");
+  LayerSchema schema = table.schema("invented");
+  schema.attributes.push_back({"shape", AttributeKind::variant, "round", {}, {}, {"round", "square+oblong", "long"}});
+  KernelTable own;
+  own.add_schema(schema);
+  own.add({"invented", "forward", "cpu", "for_y", {{"shape", "round"}, {"node", "y"}}, nullptr, nullptr});
+  own.add({"invented", "forward", "cpu", "round", {{"shape", "round"}}, nullptr, nullptr});
+  own.add({"invented", "forward", "cpu", "others", {{"shape", "square+oblong"}}, nullptr, nullptr});
+  const Graph graph = parse_graph(
+      "model m\ninput x [n 4 h w]\ninvented " + node + " from x shape=" + shape + "\noutput " + node + "\n", "m.graph");
+  return LayerNode(graph, graph.nodes.at(0), own, "cpu").kernel("forward").symbol;
+}
+
+TEST(LayerNodeKernel, MadeForOneNodeIsTakenByItAlone) {
+  EXPECT_EQ(variant_kernel_of("y", "round"), "for_y");
+  EXPECT_EQ(variant_kernel_of("z", "round"), "round");
+  EXPECT_EQ(variant_kernel_of("y", "oblong"), "others");
+}
+
+TEST(LayerNodeKernel, WhatIsNotBuiltIsToldWithTheNearest) {
+  EXPECT_NE(message_of([] { variant_kernel_of("y", "oblon"); })
+                .find("m.graph:3: node 'y': shape=oblon is not built; "
+                      "built: round square oblong long; "
+                      "did you mean 'oblong'?"),
+            std::string::npos);
+  const std::string message = message_of([] { variant_kernel_of("y", "long"); });
+  EXPECT_NE(message.find("no kernel is built for invented forward on cpu with shape=long"), std::string::npos)
+      << message;
+  EXPECT_NE(message.find("the nearest has node=y shape=round"), std::string::npos) << message;
+}
+
 TEST(LayerNodeMacs, ComeFromAttributesInputsAndOutputs) {
   EXPECT_EQ(macs_of(kConvolution, "kernel=3,2"), 3 * 2 * 4 * 6 * 5 * 7 * 2);
   EXPECT_EQ(macs_of("2*kernel_w", "kernel=3,2"), 4);

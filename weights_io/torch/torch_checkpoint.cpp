@@ -3,11 +3,11 @@
 #include "weights_io/torch/torch_checkpoint.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "weights_io/crc32.h"
 #include "weights_io/error.h"
 #include "weights_io/text.h"
 
@@ -38,11 +38,11 @@ class TorchCheckpoint final : public Checkpoint {
 
   void check(std::size_t storage, StoragePlace &place, const std::string &name) {
     if (place.crc == 0) return;
-    uLong crc = ::crc32_z(0, nullptr, 0);
+    uint32_t crc = 0;
     for (uint64_t at = 0; at < place.bytes; at += kCheckedAtOnce) {
       const std::vector<std::byte> part =
           source_->read_part(place.begin + at, std::min(kCheckedAtOnce, place.bytes - at));
-      crc = ::crc32_z(crc, reinterpret_cast<const Bytef *>(part.data()), part.size());
+      crc = crc32(part, crc);
     }
     if (crc != place.crc) {
       throw Error(

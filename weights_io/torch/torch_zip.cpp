@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // PyTorch 1.6 and later: <top>/data.pkl holds the object, <top>/data/<key> the storages.
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <string_view>
 #include <utility>
 
 #include "weights_io/checkpoint_formats.h"
+#include "weights_io/crc32.h"
 #include "weights_io/error.h"
 #include "weights_io/text.h"
 #include "weights_io/torch/pickle.h"
@@ -76,7 +76,7 @@ class TorchZip {
   std::vector<std::byte> contents(const ZipEntry &entry, std::string_view name) const {
     check_stored(entry, name);
     std::vector<std::byte> bytes = source_->read_part(entry.begin, entry.bytes);
-    const uLong crc = ::crc32_z(0, reinterpret_cast<const Bytef *>(bytes.data()), bytes.size());
+    const uint32_t crc = crc32(bytes);
     if (entry.crc != 0 && crc != entry.crc) {
       fail(fmt::format("{} is damaged: checksum {:08x}, expected {:08x}", name, crc, entry.crc));
     }

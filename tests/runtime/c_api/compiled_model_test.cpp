@@ -73,5 +73,31 @@ TEST(CompiledModel, WeightsFromAFile) {
   EXPECT_EQ(load_compiled_model(compiled, file.c_str(), nullptr, nullptr), SLUICE_ERROR_USAGE);
 }
 
+TEST(CompiledModel, RefusesWeightsForOtherParameters) {
+  const std::string graph = "model own\nparam width=2\ninput x [1 width 1 1]\n" + layer() +
+                            " y from x kernel=1 channels=1 padding=0 bias=false\noutput y\n";
+  const float weight[] = {2, 3, 4};
+  const std::vector<std::byte> bytes =
+      serialize_safetensors({{{"y.weight", StoredTensor::of_f32({1, 3, 1, 1}, weight)}}, {{"param.width", "3"}}});
+  CompiledModel compiled{"own.graph", graph.c_str(), &own_kernels(), {{"width", "2"}}};
+  sluice_model *model = nullptr;
+  EXPECT_EQ(load_compiled_model(compiled, bytes.data(), bytes.size(), nullptr, &model), SLUICE_ERROR_BAD_FILE);
+  EXPECT_STREQ(sluice_last_error(), "own.graph: its kernels are made for width=2, the weights are for width=3");
+  compiled.parameters = {{"width", "3"}};
+  EXPECT_EQ(load_compiled_model(compiled, bytes.data(), bytes.size(), nullptr, &model), SLUICE_OK)
+      << sluice_last_error();
+  sluice_model_free(model);
+}
+
+TEST(CompiledModel, RefusesKernelsOfOtherInstructionSets) {
+  KernelTable other = own_kernels();
+  other.set_isas({"another"});
+  const CompiledModel compiled{"own.graph", kGraph, &other};
+  const auto bytes = weights();
+  sluice_model *model = nullptr;
+  EXPECT_EQ(load_compiled_model(compiled, bytes.data(), bytes.size(), nullptr, &model), SLUICE_ERROR_NOT_FOUND);
+  EXPECT_NE(std::strstr(sluice_last_error(), "its kernels are built for another"), nullptr) << sluice_last_error();
+}
+
 }  // namespace
 }  // namespace sluice
