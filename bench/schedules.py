@@ -134,7 +134,7 @@ def main():
     parser.add_argument("--rows", default="", help="only these, with commas; default: every convolution")
     parser.add_argument("--minutes", type=float, default=0.5, help="of tuning, for every row; 0: none")
     parser.add_argument("--autoschedulers", default="Mullapudi2016,Adams2019/beam_size=1,Li2018",
-                        help="a parameter of one behind a slash; Adams2019 with its usual beam of 32 takes more than five minutes a layer")
+                        help="a parameter of one behind a slash; Adams2019 with its usual beam of 32 takes minutes a layer")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--program", default=str(SOURCE / "build/bin/schedule_bench"))
     parser.add_argument("--generators", default=str(SOURCE / "build/generators"))
