@@ -148,6 +148,8 @@ void Device::require() const {
 bool chooses_itself(const std::string &name) { return name == kAuto || name.starts_with(kAuto + std::string(":")); }
 
 const Device *find_device(const std::string &name, std::string *reason, const CudaHandles &host) {
+  if (name == "cpu" && host != CudaHandles{})
+    throw Error(ErrorCode::usage, "device cpu: a CUDA context or stream is given, which is for device cuda");
   if (name == "cpu") return nullptr;
   if (!chooses_itself(name)) return &Device::open(name, host);
   std::string why;

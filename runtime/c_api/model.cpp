@@ -46,6 +46,7 @@ LoadOptions load_options(const sluice_model_options *given) {
     load.parameters[parameter.name] = parameter.value;
   }
   if (options.device != nullptr) load.device = options.device;
+  load.cuda = {options.cuda_context, options.cuda_stream};
   if (options.algorithm != nullptr) load.algorithm = options.algorithm;
   if (options.device_failed != nullptr) {
     load.on_failure = [tell = options.device_failed, data = options.user_data](const std::string &reason) {

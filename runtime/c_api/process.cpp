@@ -38,3 +38,10 @@ sluice_status sluice_device_check(const char *device) {
     prepare_kernels();
   });
 }
+
+sluice_status sluice_leave_cuda(void *context, void *stream) {
+  return guarded([&] {
+    require(context, "context");
+    Device::leave({context, stream});
+  });
+}

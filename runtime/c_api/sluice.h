@@ -62,6 +62,10 @@ SLUICE_API sluice_status sluice_kernel_set(const char **set);
 // Can networks be computed on "cpu", "cuda", "cuda:1" ...? Starts the driver. SLUICE_ERROR_NOT_FOUND says why not.
 SLUICE_API sluice_status sluice_device_check(const char *device);
 
+// Before the application destroys a CUDA context that models had (sluice_model_options): gives back what is kept there
+// for later runs. No model of it may be left, and none of the process may run meanwhile.
+SLUICE_API sluice_status sluice_leave_cuda(void *context, void *stream);
+
 // ---- models
 
 // A network ready to run. Nothing of it changes once it is loaded.
@@ -82,6 +86,10 @@ typedef struct sluice_model_options {
   void (*device_failed)(void *user_data, const char *reason);
   void *user_data;
   const char *algorithm;  // "fastest" (also null); "direct": no Winograd, exact sums of small whole numbers
+  // With device "cuda" or "auto": the application's own CUDA context (CUcontext) and stream (CUstream; null: the
+  // context's default one), where memory is taken and kernels are launched. They outlive the model. Null: a context of
+  // Sluice's.
+  void *cuda_context, *cuda_stream;
 } sluice_model_options;
 
 // struct_size: sizeof(sluice_model_options).

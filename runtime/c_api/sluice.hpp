@@ -72,6 +72,7 @@ struct ModelOptions {
   std::vector<std::pair<std::string, std::string>> parameters = {};
   std::string device = "cpu";
   std::string algorithm = "fastest";
+  void *cuda_context = nullptr, *cuda_stream = nullptr;  // see sluice_model_options
 };
 
 struct Port {
@@ -253,6 +254,8 @@ class Model {
     c.parameter_count = parameters.size();
     c.device = options.device.c_str();
     c.algorithm = options.algorithm.c_str();
+    c.cuda_context = options.cuda_context;
+    c.cuda_stream = options.cuda_stream;
     sluice_model *model = nullptr;
     check(call(c, &model));
     handle_.reset(model);

@@ -123,6 +123,13 @@ TEST(CModelLoad, OptionsAreChecked) {
   options.device = "abacus";
   EXPECT_EQ(load(options), SLUICE_ERROR_NOT_FOUND);
   options.device = nullptr;
+  char context = 0;
+  options.cuda_context = &context;
+  EXPECT_EQ(load(options), SLUICE_ERROR_USAGE) << "a CUDA context for the CPU";
+  options.device = "cuda:1";
+  EXPECT_EQ(load(options), SLUICE_ERROR_USAGE) << "a context is of a device already";
+  options.device = nullptr;
+  options.cuda_context = nullptr;
   options.parameter_count = 1;
   EXPECT_EQ(load(options), SLUICE_ERROR_USAGE) << "parameters is null";
   EXPECT_EQ(model, nullptr);

@@ -36,6 +36,7 @@ TEST(CProcess, Devices) {
   EXPECT_EQ(sluice_device_check("abacus"), SLUICE_ERROR_NOT_FOUND);
   EXPECT_EQ(sluice_device_check("cuda:many"), SLUICE_ERROR_USAGE);
   EXPECT_EQ(sluice_device_check(nullptr), SLUICE_ERROR_USAGE);
+  EXPECT_EQ(sluice_leave_cuda(nullptr, nullptr), SLUICE_ERROR_USAGE);
 }
 
 TEST(CProcess, TheHeaderIsC99) { EXPECT_EQ(sluice_test_c99(), 0); }
