@@ -162,7 +162,7 @@ class AArch64(OwnNetwork, unittest.TestCase):
             self.shell(command)
         self.assertIn("AArch64", self.shell("readelf -h build-aarch64/fill").stdout)
         pixels, drawn = self.expected()
-        differences = [abs(a - b) for a, b in zip(self.picture("filled.ppm"), pixels)]
+        differences = [abs(a - b) for a, b in zip(self.picture("filled-aarch64.ppm"), pixels)]
         self.assertLessEqual(max(differences), 1)
         self.assertLessEqual(sum(differences), 3 + len(differences) // 1000)
         self.assert_near(self.drawn(["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "build-aarch64/draw"]), drawn)
