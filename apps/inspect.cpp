@@ -23,6 +23,7 @@ struct InspectOptions {
   std::vector<std::string> settings, gates;  // gates: picture and mask, or empty
   int64_t frames = 8;
   bool kernels = false, gate_table = false, json = false;
+  std::vector<std::string> devices;
 };
 
 void list_kernels(const InspectOptions &options) {
@@ -51,6 +52,7 @@ void inspect_graph(const InspectOptions &options) {
   question.open.frames = options.frames;
   question.mode = options.mode;
   question.kernels = options.kernels;
+  question.devices = options.devices;
   const Json graph = describe_graph(question);
   if (options.json) {
     print_json(graph);
@@ -111,7 +113,10 @@ void add_inspect_command(CLI::App &program) {
   CLI::Option *table = command->add_flag("--gate-table", options->gate_table, "How far gates are open for every class");
   table->excludes(gates);
   command->add_option("-o,--output", options->output, "With --gates or --gate-table: a picture of them, .png or .jpg");
-  command->add_flag("--kernels", options->kernels, "The kernels of every node, or without FILE all that are built");
+  CLI::Option *kernels =
+      command->add_flag("--kernels", options->kernels, "The kernels of every node, or without FILE all that are built");
+  command->add_option("--device", options->devices, "With --kernels of a graph: a device's besides; may be repeated")
+      ->needs(kernels);
   command->add_flag("--json", options->json, "Print JSON: one object, or one a kernel");
   command->callback([options] { run_inspect(*options); });
 }

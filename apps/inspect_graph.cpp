@@ -106,6 +106,13 @@ Json describe_step(const ExecutionPlan &plan, const PlannedStep &step, bool kern
   return node;
 }
 
+void add_kernels(const LayerNode &layer, Json &nodes) {
+  for (Json &node : nodes) {
+    if (node["name"] != layer.node().name) continue;
+    for (const Kernel *kernel : kernels_of(layer)) node["kernels"].push_back(kernel->symbol);
+  }
+}
+
 Json describe_ports(const Graph &graph, const ExecutionPlan &plan, bool inputs) {
   Json ports = Json::object();
   const auto add = [&](const std::string &name, const std::string &tensor) {
@@ -197,7 +204,13 @@ Json describe_graph(const GraphQuestion &question) {
   result["macs"] = totals["macs"];
   result["packed_bytes"] = totals["packed_bytes"];
   result["planned_peak_bytes"] = plan.arena_bytes();
-  if (question.kernels) result["library"] = describe_library(graph, inspected.layers());
+  if (question.kernels) {
+    std::vector<LayerNode> layers = inspected.layers();
+    const std::vector<LayerNode> others = layers_on(question.devices, layers);
+    for (const LayerNode &layer : others) add_kernels(layer, result["nodes"]);
+    layers.insert(layers.end(), others.begin(), others.end());
+    result["library"] = describe_library(graph, layers);
+  }
   return result;
 }
 

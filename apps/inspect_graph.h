@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "apps/console.h"
 #include "runtime/input_shapes.h"
@@ -16,6 +17,7 @@ struct GraphQuestion {
   OpenExtents open;
   std::string mode = "eval";  // or "train"
   bool kernels = false;
+  std::vector<std::string> devices;  // with `kernels`: those of these devices, too
 };
 
 // One object; print_graph makes the text of it.

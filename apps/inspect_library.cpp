@@ -3,6 +3,8 @@
 
 #include <map>
 
+#include "runtime/device.h"
+
 namespace sluice {
 namespace {
 
@@ -35,17 +37,23 @@ std::vector<const Kernel *> kernels_of(const LayerNode &layer) {
   return kernels;
 }
 
+std::vector<LayerNode> layers_on(const std::vector<std::string> &devices, const std::vector<LayerNode> &layers) {
+  std::vector<LayerNode> others;
+  for (const std::string &name : devices) {
+    const Device &device = Device::open(name);
+    for (const LayerNode &layer : layers) others.push_back(layer.on_device(device.table(), device.kind()));
+  }
+  return others;
+}
+
 Json describe_library(const Graph &graph, const std::vector<LayerNode> &layers) {
   std::map<std::string, Json> kernels;
   for (const LayerNode &layer : layers) {
     for (const Kernel *kernel : kernels_of(layer)) {
       Json &one = kernels[kernel->symbol];
       if (one.is_null()) {
-        one = {{"symbol", kernel->symbol},
-               {"layer", kernel->layer},
-               {"direction", kernel->direction},
-               {"variant", kernel->variant},
-               {"nodes", Json::array()}};
+        one = {{"symbol", kernel->symbol}, {"layer", kernel->layer},     {"direction", kernel->direction},
+               {"device", kernel->device}, {"variant", kernel->variant}, {"nodes", Json::array()}};
       }
       one["nodes"].push_back(layer.node().name);
     }

@@ -4,7 +4,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <map>
+#include <algorithm>
 #include <mutex>
 
 #include "runtime/device_module.h"
@@ -53,7 +53,7 @@ struct Device::Kind {
     module.set_num_threads(halide_get_num_threads());
     module.reuse_device_allocations(nullptr, true);
     if (module.follow_queues != nullptr) module.follow_queues();
-    add_kernels(table, *module.kernels);
+    if (module.kernels != nullptr) add_kernels(table, *module.kernels);
   }
 
   const DeviceModule &module;
@@ -74,14 +74,26 @@ std::mutex devices_mutex;
 
 }  // namespace
 
-Device::Kind &Device::kind_of(const std::string &name) {
-  static auto *kinds = new std::map<std::string, std::unique_ptr<Kind>>;  // never destroyed: threads may outlive main()
-  std::unique_ptr<Kind> &kind = (*kinds)[name];
-  if (kind == nullptr) kind = std::make_unique<Kind>(load_module(name));
+Device::Kinds &Device::kinds() {
+  static auto *kinds = new Kinds;  // never destroyed: threads may outlive main()
+  return *kinds;
+}
+
+Device::Kind &Device::kind_of(const std::string &name, const LinkedModules *linked) {
+  const DeviceModule *module = nullptr;
+  if (linked != nullptr) {
+    const auto found =
+        std::find_if(linked->begin(), linked->end(), [&](const DeviceModule *one) { return one->name == name; });
+    if (found == linked->end())
+      throw Error(ErrorCode::not_found, fmt::format("device {}: this library has no kernels for it", name));
+    module = *found;
+  }
+  std::unique_ptr<Kind> &kind = kinds()[{name, module}];
+  if (kind == nullptr) kind = std::make_unique<Kind>(module == nullptr ? load_module(name) : *module);
   return *kind;
 }
 
-const Device &Device::open(const std::string &name, const CudaHandles &host) {
+const Device &Device::open(const std::string &name, const CudaHandles &host, const LinkedModules *linked) {
   const size_t colon = name.find(':');
   const std::string kind_name = name.substr(0, colon);
   const auto number = colon == std::string::npos ? std::optional<int64_t>(-1) : as_integer(name.substr(colon + 1));
@@ -92,7 +104,7 @@ const Device &Device::open(const std::string &name, const CudaHandles &host) {
     throw Error(ErrorCode::usage,
                 fmt::format("device {}: a context is for device cuda, a stream for its context", name));
   const std::lock_guard<std::mutex> lock(devices_mutex);
-  Kind &kind = kind_of(kind_name);
+  Kind &kind = kind_of(kind_name, linked);
   const DeviceQueue queue{static_cast<int>(*number), host};
   for (const Kind::Opened &one : kind.opened) {
     if (one.queue == queue) return *one.device;
@@ -105,12 +117,20 @@ const Device &Device::open(const std::string &name, const CudaHandles &host) {
 }
 
 void Device::leave(const CudaHandles &host) {
-  const Device &device = open("cuda", host);
-  CallContext context = device.call_context();
-  device.driver_.device_release(&context, &device.driver_);
+  if (host.context == nullptr)
+    throw Error(ErrorCode::usage, "device cuda: only a context of the application's is left");
   const std::lock_guard<std::mutex> lock(devices_mutex);
-  std::erase_if(kind_of("cuda").opened, [&](const Kind::Opened &one) { return one.queue == device.queue_; });
-  if (!context.error.empty()) throw DeviceError("device cuda: release failed: " + context.error);
+  std::string failed;
+  for (auto &[name, kind] : kinds()) {
+    std::erase_if(kind->opened, [&](const Kind::Opened &one) {
+      if (name.first != "cuda" || !(one.queue.host == host)) return false;
+      CallContext context = one.device->call_context();
+      one.device->driver_.device_release(&context, &one.device->driver_);
+      failed += context.error;
+      return true;
+    });
+  }
+  if (!failed.empty()) throw DeviceError("device cuda: release failed: " + failed);
 }
 
 CallContext Device::call_context() const {
@@ -147,14 +167,16 @@ void Device::require() const {
 
 bool chooses_itself(const std::string &name) { return name == kAuto || name.starts_with(kAuto + std::string(":")); }
 
-const Device *find_device(const std::string &name, std::string *reason, const CudaHandles &host) {
+const Device *find_device(const std::string &name, std::string *reason, const CudaHandles &host,
+                          const LinkedModules *linked) {
   if (name == "cpu" && host != CudaHandles{})
     throw Error(ErrorCode::usage, "device cpu: a CUDA context or stream is given, which is for device cuda");
   if (name == "cpu") return nullptr;
-  if (!chooses_itself(name)) return &Device::open(name, host);
+  if (!chooses_itself(name)) return &Device::open(name, host, linked);
   std::string why;
   try {
-    const Device &device = Device::open(name == kAuto ? "cuda" : name.substr(std::string(kAuto).size() + 1), host);
+    const Device &device =
+        Device::open(name == kAuto ? "cuda" : name.substr(std::string(kAuto).size() + 1), host, linked);
     why = device.missing();
     if (why.empty()) return &device;
   } catch (const Error &error) {

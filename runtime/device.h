@@ -4,8 +4,11 @@
 #include <HalideRuntime.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "runtime/kernel_call.h"
 #include "runtime/kernel_table.h"
@@ -14,6 +17,10 @@
 namespace sluice {
 
 struct DeviceModule;
+
+// Those that are part of the program, as sluice_add_model (cmake/model) makes them, instead of files beside it. Their
+// kernels are in tables of their own.
+using LinkedModules = std::vector<const DeviceModule *>;
 
 // What the driver refused or could not do: a launch that failed, no memory left.
 class DeviceError : public Error {
@@ -26,8 +33,10 @@ class Device {
   // "cuda", or "cuda:1" for the second one of this machine, in that one's primary context; with `host`, in the CUDA
   // context and stream of the application. Models on several may live in one process; of other kinds a process computes
   // on one. Loads the module where that has not been done; nothing is asked of the driver. The device lives as long as
-  // the process. Error not_found without the module, usage for what the kind can't do.
-  static const Device &open(const std::string &name, const CudaHandles &host = {});
+  // the process. Error not_found without the module, usage for what the kind can't do. `linked`: of these modules, and
+  // no other.
+  static const Device &open(const std::string &name, const CudaHandles &host = {},
+                            const LinkedModules *linked = nullptr);
   // What is kept for a context of the application's (memory, modules) is given back, before it destroys the context; so
   // is memory that is kept for later runs in others. No model of it may be left, and none may run meanwhile.
   static void leave(const CudaHandles &host);
@@ -49,8 +58,10 @@ class Device {
 
  private:
   struct Kind;
+  using Kinds = std::map<std::pair<std::string, const DeviceModule *>, std::unique_ptr<Kind>>;  // null: from a file
   Device(const std::string &name, const Kind &kind, const DeviceQueue &queue);
-  static Kind &kind_of(const std::string &name);
+  static Kinds &kinds();
+  static Kind &kind_of(const std::string &name, const LinkedModules *linked);
 
   std::string kind_;
   const DeviceModule &module_;
@@ -64,7 +75,8 @@ class Device {
 bool chooses_itself(const std::string &name);
 // The device of a name, null for "cpu". "auto" is the first CUDA device where that works, else the CPU, and `reason` is
 // then why; "auto:<name>" is another device where that works.
-// `host` as for Device::open.
-const Device *find_device(const std::string &name, std::string *reason = nullptr, const CudaHandles &host = {});
+// `host` and `linked` as for Device::open.
+const Device *find_device(const std::string &name, std::string *reason = nullptr, const CudaHandles &host = {},
+                          const LinkedModules *linked = nullptr);
 
 }  // namespace sluice

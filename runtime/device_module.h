@@ -12,8 +12,8 @@ constexpr int kDeviceModuleLayout = 2;  // of this file, kernel_data.h, device_q
 
 struct DeviceModule {
   int layout;
-  const char *name;  // as in --device
-  const Rows<KernelData> *kernels;
+  const char *name;                 // as in --device
+  const Rows<KernelData> *kernels;  // null: they are part of a table of the program's
   const halide_device_interface_t *driver;
   int alignment;  // bytes: kernels take a buffer that begins at multiples of it within an allocation
 

@@ -104,6 +104,14 @@ std::string LayerNode::describe_variant(const std::string &direction) const {
   return fmt::format("{} {} on {} with{}", node_->op, direction, device_, text.empty() ? " no variants" : text);
 }
 
+LayerNode LayerNode::on_device(const KernelTable &table, const std::string &device) const {
+  LayerNode other = *this;
+  other.table_ = &table;
+  other.schema_ = &table.schema(node_->op);
+  other.device_ = device;
+  return other;
+}
+
 const Kernel *LayerNode::find_kernel(const std::string &direction,
                                      const std::map<std::string, std::string> &more) const {
   std::map<std::string, std::string> values = values_;

@@ -28,6 +28,8 @@ class LayerNode {
   const KernelTable &table() const { return *table_; }
   const std::string &where() const { return where_; }  // "model deepfill2, node conv1"
   const std::string &device() const { return device_; }
+  // The same node, with what it has learnt, by another device's kernels.
+  LayerNode on_device(const KernelTable &table, const std::string &device) const;
   // `more`: values besides the node's own that the kernel must be built for (stage=...).
   const Kernel &kernel(const std::string &direction, const std::map<std::string, std::string> &more = {}) const;
   // The CPU's: it is asked for shapes on every device. What a query answers follows from the schedule where the kernel

@@ -31,7 +31,7 @@ std::map<std::string, std::string> parameters_of(const Archive &archive, std::ma
 
 const KernelTable &table_of(const LoadOptions &options) {
   if (options.table != nullptr) return *options.table;
-  const Device *device = find_device(options.device, nullptr, options.cuda);
+  const Device *device = find_device(options.device, nullptr, options.cuda, options.modules);
   return device != nullptr ? device->table() : KernelTable::linked();
 }
 
@@ -118,7 +118,7 @@ std::shared_ptr<const Model> Model::parse(const std::string &graph, const std::s
 
 Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
     : options_(options),
-      device_(find_device(options.device, nullptr, options.cuda)),
+      device_(find_device(options.device, nullptr, options.cuda, options.modules)),
       graph_(std::move(graph)),
       weights_(std::move(weights)) {
   prepare_kernels();
@@ -207,6 +207,7 @@ const Model &Model::on_cpu() const {
   std::call_once(cpu_made_, [&] {
     LoadOptions options = options_;
     options.device = "cpu";
+    options.cuda = {};
     cpu_ = std::make_unique<const Model>(graph_, weights_, options);
   });
   return *cpu_;

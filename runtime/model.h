@@ -21,6 +21,7 @@
 namespace sluice {
 
 class Device;
+struct DeviceModule;
 class DeviceBlock;
 class DeviceTensors;
 class ProcessGroup;
@@ -55,6 +56,7 @@ struct LoadOptions {
   // false: weights that were packed are given back, for a model that only runs: no gradients, no replace_weights.
   bool keep_weights = true;
   const KernelTable *table = nullptr;  // default: the device's, KernelTable::linked() for the CPU
+  const std::vector<const DeviceModule *> *modules = nullptr;  // with `table`: see LinkedModules
 };
 
 // How a graph file is read for a model of these options: with the composite layers of the table. Holds a pointer into

@@ -71,10 +71,11 @@ typedef struct {name}_tensors {{
 {members}
 }} {name}_tensors;
 
-// Weights from a safetensors file (null: the network has none), or from the bytes of one, which are copied. The model is
-// the caller's, to be given to {name}_free().
-sluice_status {name}_load(const char *weights_file, sluice_model **model);
-sluice_status {name}_load_memory(const void *weights, size_t weights_bytes, sluice_model **model);
+// Weights from a safetensors file (null: the network has none), or from the bytes of one, which are copied. options may
+// be null. The model is the caller's, to be given to {name}_free().
+sluice_status {name}_load(const char *weights_file, const sluice_model_options *options, sluice_model **model);
+sluice_status {name}_load_memory(const void *weights, size_t weights_bytes, const sluice_model_options *options,
+                                 sluice_model **model);
 // Any number of threads may run one model at once. options may be null.
 sluice_status {name}_run(const sluice_model *model, const {name}_tensors *tensors, const sluice_run_options *options);
 void {name}_free(sluice_model *model);
@@ -95,7 +96,7 @@ SOURCE = """\
 namespace sluice {{
 
 void register_{name}_kernels(KernelTable &table);
-
+{module_declarations}
 namespace {{
 
 constexpr const char *kGraph =
@@ -111,7 +112,8 @@ const KernelTable &kernels() {{
 }}
 
 CompiledModel compiled() {{
-  return {{{graph_literal}, kGraph, &kernels(), {{{parameters}}}}};
+  static const LinkedModules modules{{{modules}}};
+  return {{{graph_literal}, kGraph, &kernels(), {{{parameters}}}, &modules}};
 }}
 
 struct Tensors {{
@@ -133,12 +135,13 @@ struct Tensors {{
 }}  // namespace
 }}  // namespace sluice
 
-sluice_status {name}_load(const char *weights_file, sluice_model **model) {{
-  return sluice::load_compiled_model(sluice::compiled(), weights_file, nullptr, model);
+sluice_status {name}_load(const char *weights_file, const sluice_model_options *options, sluice_model **model) {{
+  return sluice::load_compiled_model(sluice::compiled(), weights_file, options, model);
 }}
 
-sluice_status {name}_load_memory(const void *weights, size_t weights_bytes, sluice_model **model) {{
-  return sluice::load_compiled_model(sluice::compiled(), weights, weights_bytes, nullptr, model);
+sluice_status {name}_load_memory(const void *weights, size_t weights_bytes, const sluice_model_options *options,
+                                 sluice_model **model) {{
+  return sluice::load_compiled_model(sluice::compiled(), weights, weights_bytes, options, model);
 }}
 
 sluice_status {name}_run(const sluice_model *model, const {name}_tensors *tensors, const sluice_run_options *options) {{
@@ -193,10 +196,12 @@ def header(name, graph, plan, isas):
                          parameters=f" with {parameters}" if parameters else "", members=Ports(plan["library"]).members())
 
 
-def source(name, graph, text, plan):
+def source(name, graph, text, plan, devices):
     ports = Ports(plan["library"])
     lines = "\n".join(f"    {literal(line)[:-1]}\\n\"" for line in text.splitlines())
     parameters = ", ".join(f"{{{json.dumps(key)}, {json.dumps(value)}}}" for key, value in plan["parameters"].items())
     return SOURCE.format(name=name, graph=graph, text=lines, parameters=parameters, graph_literal=json.dumps(graph),
                          most=max(len(ports.inputs), len(ports.outputs)), inputs="\n".join(input_lines(ports)),
-                         outputs="\n".join(output_lines(ports)))
+                         outputs="\n".join(output_lines(ports)),
+                         module_declarations="".join(f"const DeviceModule &linked_{device}_module();\n" for device in devices),
+                         modules=", ".join(f"&linked_{device}_module()" for device in devices))

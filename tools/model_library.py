@@ -4,7 +4,7 @@
 graph needs and writes, into OUT,
 
   kernels.list   the kernels, as tools/kernel_table.py reads them
-  commands.list  a line a kernel: symbol|layer|direction|schedule folder|key=value|key=value...
+  commands.list  a line a kernel: symbol|device|layer|direction|schedule folder|key=value|key=value...
   NAME.h         the library's header: load, run, free, and a struct of the graph's inputs and outputs
   NAME.cpp       the same calls over the runner; holds the graph's text and the values of its parameters
 
@@ -22,6 +22,7 @@ import model_header
 import model_tuning
 
 ISAS = ("avx512", "avx2", "neon")
+PLANNED_DEVICE = "cuda"  # the others take the same kernels
 
 
 def fail(message):
@@ -40,6 +41,8 @@ def inspect(options):
         command += ["--weights", str(options.weights)]
     for setting in options.set:
         command += ["--set", setting]
+    if options.devices:
+        command += ["--device", PLANNED_DEVICE]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -53,12 +56,16 @@ def symbol_of(name, kernel, node):
     """As in cmake/AddLayer.cmake, with the model's name in front, so that libraries and the whole stand side by side."""
     values = [f"{key}={value}" for key, value in kernel["variant"].items()] + ([f"node={node}"] if node else [])
     suffix = re.sub("[^A-Za-z0-9]+", "_", "_".join(values))
-    return f"{name}_{kernel['layer']}_{kernel['direction']}_{suffix}".rstrip("_")
+    device = "" if kernel["device"] == "cpu" else f"_{kernel['device']}"
+    return f"{name}_{kernel['layer']}_{kernel['direction']}{device}_{suffix}".rstrip("_")
 
 
-def kernels_of(name, library, schedules):
+def kernels_of(name, library, schedules, devices):
     """One of every kernel that the nodes share, and one of its own for every node with tuned parameters."""
-    for kernel in library["kernels"]:
+    kernels = [kernel for kernel in library["kernels"] if kernel["device"] == "cpu"]
+    for device in devices:
+        kernels += [kernel | {"device": device} for kernel in library["kernels"] if kernel["device"] == PLANNED_DEVICE]
+    for kernel in kernels:
         tuned = [node for node in kernel["nodes"] if schedules.has_own_kernel(node, kernel)]
         shared = [node for node in kernel["nodes"] if node not in tuned]
         for node in ([None] if shared else []) + tuned:
@@ -74,6 +81,7 @@ def main():
     parser.add_argument("--data", required=True, type=pathlib.Path, help="installed folder with schedules/")
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--isas", required=True, nargs="+", choices=ISAS)
+    parser.add_argument("--devices", nargs="*", default=[], help="devices besides the CPU")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the graph")
     parser.add_argument("--weights", type=pathlib.Path, help="for a graph that leaves channels to its weights")
     parser.add_argument("--tuning", nargs="*", default=[], type=pathlib.Path)
@@ -88,16 +96,17 @@ def main():
     except model_tuning.TuningError as error:
         fail(str(error))
     rows, commands = [], []
-    for symbol, kernel, node in kernels_of(options.name, library, schedules):
+    for symbol, kernel, node in kernels_of(options.name, library, schedules, options.devices):
         key = ",".join([f"{key}={value}" for key, value in kernel["variant"].items()] + ([f"node={node}"] if node else []))
-        rows.append(f"{kernel['layer']}|{kernel['direction']}|cpu|{symbol}|{key}")
+        rows.append(f"{kernel['layer']}|{kernel['direction']}|{kernel['device']}|{symbol}|{key}")
         params = [f"{key}={value}" for key, value in schedules.variant(node, kernel).items()]
-        commands.append("|".join([symbol, kernel["layer"], kernel["direction"], schedules.folder(node, kernel, write), *params]))
+        folder = schedules.folder(node, kernel, write)
+        commands.append("|".join([symbol, kernel["device"], kernel["layer"], kernel["direction"], folder, *params]))
     write(options.out / "kernels.list", "\n".join(rows) + "\n")
     write(options.out / "commands.list", "\n".join(commands) + "\n")
     graph_text = options.graph.read_text()
-    write(options.out / f"{options.name}.h", model_header.header(options.name, options.graph.name, plan, options.isas))
-    write(options.out / f"{options.name}.cpp", model_header.source(options.name, options.graph.name, graph_text, plan))
+    write(options.out / f"{options.name}.h", model_header.header(options.name, options.graph.name, plan, options.isas + options.devices))
+    write(options.out / f"{options.name}.cpp", model_header.source(options.name, options.graph.name, graph_text, plan, options.devices))
 
 
 if __name__ == "__main__":

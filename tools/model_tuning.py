@@ -66,7 +66,8 @@ class Schedules:
     def __init__(self, shipped, own, files, isas, version, library):
         self.shipped, self.own, self.isas = shipped, own, isas
         self.tuned = {}  # by node, by isa
-        kernels = {node: kernel for kernel in library["kernels"] if kernel["direction"] == "forward" for node in kernel["nodes"]}
+        kernels = {node: kernel for kernel in library["kernels"] if kernel["direction"] == "forward" and kernel["device"] == "cpu"
+                   for node in kernel["nodes"]}
         seen = set()
         for path in files:
             tuning = TuningFile(path)
@@ -108,7 +109,9 @@ class Schedules:
         return all(isa in by_isa and by_isa[isa].algorithm == "direct" for isa in self.isas)
 
     def has_own_kernel(self, node, kernel):
-        """Of the weights' pack kernels only where the algorithm is another."""
+        """Of the weights' pack kernels only where the algorithm is another; of a device's none, for nothing of it is tuned."""
+        if kernel["device"] != "cpu":
+            return False
         if kernel["direction"] == "forward":
             return node in self.tuned
         return kernel["direction"] == "pack" and node in self.tuned and self.is_direct(node)

@@ -3,7 +3,8 @@
 #   makes the static library NAME of one network: the kernels that its graph needs, the runner, Halide's runtime, and the
 #   header NAME.h. docs/your_own_network.md shows it by example.
 #   TARGETS: x86-64-v3 (AVX2 and FMA) and avx512, one or both, chosen at run time; or aarch64. Default: x86-64-v3 avx512,
-#     or aarch64, whichever the project is compiled for.
+#     or aarch64, whichever the project is compiled for. cuda besides: kernels for NVIDIA's GPUs, too, for those who ask
+#     for them when they load the model (opencl: the same schedules, for tests).
 #   SET: values for the graph's `param` lines.
 #   WEIGHTS: a weights file, for a graph that leaves to it how many channels there are; nothing else of it is used.
 #   TUNING: files that `sluice tune` wrote for this graph, one an instruction set.
@@ -16,6 +17,8 @@ if(NOT EXISTS ${_SLUICE_MODEL_PROGRAM})
 endif()
 set(_SLUICE_MODEL_AVX2 x86-64-linux-avx-avx2-f16c-fma-sse41)
 set(_SLUICE_MODEL_AVX512 x86-64-linux-avx-avx2-avx512-avx512_skylake-f16c-fma-sse41)
+set(_SLUICE_MODEL_FEATURES_cuda cuda-cuda_capability_80)
+set(_SLUICE_MODEL_FEATURES_opencl opencl)
 
 # The folder `halide` of the wheel: _SLUICE_MODEL_HALIDE_DIR.
 function(_sluice_model_find_halide)
@@ -53,8 +56,8 @@ function(_sluice_model_find_halide)
                       "`pip install --no-deps halide==${_SLUICE_MODEL_HALIDE}` into an environment, and point Halide_ROOT at it.")
 endfunction()
 
-# What `targets` mean: instruction sets for the runner and targets for Halide, the preferred one first.
-function(_sluice_model_targets NAME OUT_ISAS OUT_TARGETS OUT_RUNTIME)
+# What `targets` mean: instruction sets for the runner and targets for Halide, the preferred one first; devices.
+function(_sluice_model_targets NAME OUT_ISAS OUT_TARGETS OUT_DEVICES OUT_HOST)
   string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" processor)
   set(architecture x86-64)
   if(processor MATCHES "^(aarch64|arm64)")
@@ -64,6 +67,13 @@ function(_sluice_model_targets NAME OUT_ISAS OUT_TARGETS OUT_RUNTIME)
                         "not for ${CMAKE_SYSTEM_NAME} on ${CMAKE_SYSTEM_PROCESSOR}")
   endif()
   set(wanted ${ARGN})
+  set(devices "")
+  foreach(device IN ITEMS cuda opencl)
+    if(device IN_LIST wanted)
+      list(APPEND devices ${device})
+      list(REMOVE_ITEM wanted ${device})
+    endif()
+  endforeach()
   if(NOT wanted)
     set(wanted x86-64-v3 avx512)
     if(architecture STREQUAL "arm-64")
@@ -81,7 +91,7 @@ function(_sluice_model_targets NAME OUT_ISAS OUT_TARGETS OUT_RUNTIME)
       list(APPEND isas neon)
       set(of arm-64)
     else()
-      message(FATAL_ERROR "sluice_add_model(${NAME}): unknown target '${target}'; known: x86-64-v3 avx512 aarch64")
+      message(FATAL_ERROR "sluice_add_model(${NAME}): unknown target '${target}'; known: x86-64-v3 avx512 aarch64 cuda")
     endif()
     if(NOT of STREQUAL architecture)
       message(FATAL_ERROR "sluice_add_model(${NAME}): target '${target}', but this project is compiled for "
@@ -107,23 +117,57 @@ function(_sluice_model_targets NAME OUT_ISAS OUT_TARGETS OUT_RUNTIME)
   endforeach()
   set(${OUT_ISAS} ${ordered} PARENT_SCOPE)
   set(${OUT_TARGETS} ${halide} PARENT_SCOPE)
-  set(${OUT_RUNTIME} ${architecture}-linux-user_context PARENT_SCOPE)
+  set(${OUT_DEVICES} ${devices} PARENT_SCOPE)
+  set(host arm-64-linux)
+  if(architecture STREQUAL "x86-64")
+    set(host ${_SLUICE_MODEL_AVX2})
+  endif()
+  set(${OUT_HOST} ${host} PARENT_SCOPE)
 endfunction()
 
-# The runner and Halide's runtime, once a project: compiled like the project itself.
-function(_sluice_model_runner RUNTIME_TARGET)
+# Halide's runtime with these devices, once a project: its object. In a program that links several, names are shared.
+function(_sluice_model_runtime OUT HOST DEVICES)
+  string(REGEX MATCH "^[^-]+-[^-]+-linux" target ${HOST})
+  set(name halide_runtime)
+  foreach(device IN LISTS DEVICES)
+    string(APPEND target -${_SLUICE_MODEL_FEATURES_${device}})
+    string(APPEND name _${device})
+  endforeach()
+  set(runtime ${CMAKE_BINARY_DIR}/sluice_model/${name}.o)
+  set(${OUT} ${runtime} PARENT_SCOPE)
+  if(TARGET sluice_model_${name})
+    return()
+  endif()
+  add_custom_command(OUTPUT ${runtime}
+    COMMAND ${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${_SLUICE_MODEL_HALIDE_DIR}/lib64
+            ${_SLUICE_MODEL_GENERATORS}/activation.generator -r ${name} -e object
+            -o ${CMAKE_BINARY_DIR}/sluice_model target=${target}-user_context
+    COMMENT "Halide runtime ${target}" VERBATIM)
+  add_custom_target(sluice_model_${name} DEPENDS ${runtime})
+endfunction()
+
+# What the runner takes to reach a device, once a project.
+function(_sluice_model_device DEVICE)
+  if(TARGET sluice_model_${DEVICE})
+    return()
+  endif()
+  set(folder ${_SLUICE_MODEL_DATA}/runner/runtime/device)
+  add_library(sluice_model_${DEVICE} OBJECT ${folder}/device_module.cpp ${folder}/${DEVICE}_queues.cpp)
+  target_compile_features(sluice_model_${DEVICE} PRIVATE cxx_std_20)
+  target_include_directories(sluice_model_${DEVICE} SYSTEM PRIVATE
+    $<TARGET_PROPERTY:sluice_model_runner,INTERFACE_INCLUDE_DIRECTORIES>)
+  target_compile_definitions(sluice_model_${DEVICE} PRIVATE SLUICE_DEVICE=${DEVICE} SLUICE_LINKED_MODULE)
+  target_compile_options(sluice_model_${DEVICE} PRIVATE $<TARGET_PROPERTY:sluice_model_runner,INTERFACE_COMPILE_OPTIONS>)
+  set_target_properties(sluice_model_${DEVICE} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
+endfunction()
+
+# The runner, once a project: compiled like the project itself.
+function(_sluice_model_runner)
   if(TARGET sluice_model_runner)
     return()
   endif()
   file(STRINGS ${_SLUICE_MODEL_DATA}/runner/runner.list sources)
   list(TRANSFORM sources PREPEND ${_SLUICE_MODEL_DATA}/runner/)
-  set(runtime ${CMAKE_BINARY_DIR}/sluice_model/halide_runtime.o)
-  add_custom_command(OUTPUT ${runtime}
-    COMMAND ${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${_SLUICE_MODEL_HALIDE_DIR}/lib64
-            ${_SLUICE_MODEL_GENERATORS}/activation.generator -r halide_runtime -e object
-            -o ${CMAKE_BINARY_DIR}/sluice_model target=${RUNTIME_TARGET}
-    COMMENT "Halide runtime ${RUNTIME_TARGET}" VERBATIM)
-  add_custom_target(sluice_model_runtime DEPENDS ${runtime})
   add_library(sluice_model_runner OBJECT ${sources})
   target_compile_features(sluice_model_runner PRIVATE cxx_std_20)
   target_include_directories(sluice_model_runner SYSTEM PUBLIC ${_SLUICE_MODEL_DATA}/runner
@@ -137,10 +181,13 @@ function(_sluice_model_runner RUNTIME_TARGET)
                               PROPERTIES COMPILE_OPTIONS -fno-inline)
 endfunction()
 
-# Objects that the generator of one line of commands.list makes.
-function(_sluice_model_kernel LINE FOLDER TARGETS OUT)
+# Objects that the generator of one line of commands.list makes: for the CPU those of TARGETS, for a device one.
+function(_sluice_model_kernel LINE FOLDER TARGETS HOST OUT)
   string(REPLACE "|" ";" words "${LINE}")
-  list(POP_FRONT words symbol layer direction schedules)
+  list(POP_FRONT words symbol device layer direction schedules)
+  if(NOT device STREQUAL "cpu")
+    set(TARGETS ${HOST}-${_SLUICE_MODEL_FEATURES_${device}}-user_context-no_runtime)
+  endif()
   set(generator ${_SLUICE_MODEL_GENERATORS}/${layer}.generator)
   set(objects ${FOLDER}/${symbol}.o)
   list(LENGTH TARGETS count)
@@ -187,7 +234,7 @@ function(sluice_add_model NAME)
     set(weights --weights ${weights})
   endif()
   _sluice_model_find_halide()
-  _sluice_model_targets(${NAME} isas targets runtime_target ${ARG_TARGETS})
+  _sluice_model_targets(${NAME} isas targets devices host ${ARG_TARGETS})
   find_program(SLUICE_MODEL_PYTHON NAMES python3 NO_CMAKE_FIND_ROOT_PATH REQUIRED)
   mark_as_advanced(SLUICE_MODEL_PYTHON)
 
@@ -196,21 +243,27 @@ function(sluice_add_model NAME)
   execute_process(
     COMMAND ${SLUICE_MODEL_PYTHON} ${_SLUICE_MODEL_DATA}/tools/model_library.py --name ${NAME} --graph ${graph}
             --sluice ${_SLUICE_MODEL_PROGRAM} --version ${_SLUICE_MODEL_VERSION} --data ${_SLUICE_MODEL_DATA} --out ${out}
-            --isas ${isas} --set ${ARG_SET} ${weights} --tuning ${files}
+            --isas ${isas} --devices ${devices} --set ${ARG_SET} ${weights} --tuning ${files}
     RESULT_VARIABLE status ERROR_VARIABLE message)
   if(NOT status EQUAL 0)
     string(STRIP "${message}" message)
     message(FATAL_ERROR "sluice_add_model(${NAME}): ${message}")
   endif()
 
-  _sluice_model_runner(${runtime_target})
+  _sluice_model_runner()
+  _sluice_model_runtime(runtime ${host} "${devices}")
+  set(device_objects "")
+  foreach(device IN LISTS devices)
+    _sluice_model_device(${device})
+    list(APPEND device_objects $<TARGET_OBJECTS:sluice_model_${device}>)
+  endforeach()
   file(STRINGS ${out}/commands.list lines)
   set(objects "")
   set(schemas "")
   foreach(line IN LISTS lines)
-    _sluice_model_kernel("${line}" ${out} "${targets}" made)
+    _sluice_model_kernel("${line}" ${out} "${targets}" ${host} made)
     list(APPEND objects ${made})
-    string(REGEX REPLACE "^[^|]*\\|([^|]*)\\|.*" "\\1" layer "${line}")
+    string(REGEX REPLACE "^[^|]*\\|[^|]*\\|([^|]*)\\|.*" "\\1" layer "${line}")
     list(APPEND schemas ${_SLUICE_MODEL_DATA}/schemas/${layer}.schema.json)
   endforeach()
   list(REMOVE_DUPLICATES schemas)
@@ -221,11 +274,11 @@ function(sluice_add_model NAME)
             --formulas ${_SLUICE_MODEL_DATA}/formulas.list --isas ${isas}
     DEPENDS ${out}/kernels.list ${schemas} ${composites} VERBATIM)
 
-  add_library(${NAME} STATIC ${out}/kernels.cpp ${out}/${NAME}.cpp $<TARGET_OBJECTS:sluice_model_runner> ${objects}
-                             ${CMAKE_BINARY_DIR}/sluice_model/halide_runtime.o)
-  set_source_files_properties(${objects} ${CMAKE_BINARY_DIR}/sluice_model/halide_runtime.o
-                              PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
-  add_dependencies(${NAME} sluice_model_runtime)
+  add_library(${NAME} STATIC ${out}/kernels.cpp ${out}/${NAME}.cpp $<TARGET_OBJECTS:sluice_model_runner>
+                             ${device_objects} ${objects} ${runtime})
+  set_source_files_properties(${objects} ${runtime} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+  cmake_path(GET runtime STEM runtime_name)
+  add_dependencies(${NAME} sluice_model_${runtime_name})
   target_compile_features(${NAME} PRIVATE cxx_std_20)
   target_include_directories(${NAME} SYSTEM PRIVATE $<TARGET_PROPERTY:sluice_model_runner,INTERFACE_INCLUDE_DIRECTORIES>)
   target_compile_options(${NAME} PRIVATE $<TARGET_PROPERTY:sluice_model_runner,INTERFACE_COMPILE_OPTIONS>)

@@ -26,6 +26,8 @@ void check_parameters(const CompiledModel &compiled, const std::map<std::string,
 void load(const CompiledModel &compiled, const sluice_model_options *given, Archive weights, sluice_model **model) {
   LoadOptions options = load_options(given);
   options.table = compiled.kernels;
+  static const LinkedModules none;
+  if (compiled.kernels != nullptr) options.modules = compiled.modules != nullptr ? compiled.modules : &none;
   check_parameters(compiled, weights.metadata);
   for (const auto &[name, value] : compiled.parameters) options.parameters.emplace(name, value);
   give(Model::parse(compiled.graph_text, compiled.name, std::move(weights), options), model);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/c_api/sluice.h"
+#include "runtime/device.h"
 #include "runtime/kernel_table.h"
 
 namespace sluice {
@@ -19,6 +20,8 @@ struct CompiledModel {
   // Values of the graph's parameters that the kernels were chosen for. A weights file that was made for others is
   // refused.
   std::map<std::string, std::string> parameters = {};
+  // Devices that `kernels` has kernels for, besides the CPU; as long-lived. Null: none.
+  const LinkedModules *modules = nullptr;
 };
 
 // Weights from a safetensors file; null: the graph has none. Statuses, messages and options as sluice_model_load().

@@ -13,6 +13,7 @@ extern "C" void *halide_cuda_get_symbol(void *user_context, const char *name);  
 
 namespace sluice {
 
+extern const int cuda_alignment;
 extern void (*const follow_cuda_queues)();
 
 namespace {
@@ -84,6 +85,7 @@ void follow_queues() {
 
 }  // namespace
 
+const int cuda_alignment = 4;  // addresses are numbers
 void (*const follow_cuda_queues)() = follow_queues;
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A device's module. Compiled once a device, with SLUICE_DEVICE its name.
+// A device's module. Compiled once a device, with SLUICE_DEVICE its name. With SLUICE_LINKED_MODULE for programs that
+// it is part of, linked_<device>_module (sluice_add_model): then the kernels are in a table of the program's.
 #include "runtime/device_module.h"
 
 #include <HalideRuntimeCuda.h>
@@ -13,23 +14,41 @@
 namespace sluice {
 
 extern const Rows<KernelData> SLUICE_JOIN(, SLUICE_DEVICE, _kernels);
+extern const int SLUICE_JOIN(, SLUICE_DEVICE, _alignment);            // bytes: <device>_queues.cpp
 extern void (*const SLUICE_JOIN(follow_, SLUICE_DEVICE, _queues))();  // <device>_queues.cpp
+
+namespace {
+
+DeviceModule module_of(const Rows<KernelData> *kernels) {
+  return {kDeviceModuleLayout,
+          SLUICE_TEXT(SLUICE_DEVICE),
+          kernels,
+          SLUICE_JOIN(halide_, SLUICE_DEVICE, _device_interface)(),
+          SLUICE_JOIN(, SLUICE_DEVICE, _alignment),
+          halide_set_error_handler,
+          halide_set_custom_do_task,
+          halide_set_custom_load_library,
+          halide_set_custom_get_library_symbol,
+          halide_set_num_threads,
+          halide_set_gpu_device,
+          halide_reuse_device_allocations,
+          SLUICE_JOIN(follow_, SLUICE_DEVICE, _queues)};
+}
+
+}  // namespace
+
+#ifdef SLUICE_LINKED_MODULE
+const DeviceModule &SLUICE_JOIN(linked_, SLUICE_DEVICE, _module)() {
+  static const DeviceModule module = module_of(nullptr);
+  return module;
+}
+#endif
 
 }  // namespace sluice
 
+#ifndef SLUICE_LINKED_MODULE
 const sluice::DeviceModule *sluice_device_module() {
-  static const sluice::DeviceModule module{sluice::kDeviceModuleLayout,
-                                           SLUICE_TEXT(SLUICE_DEVICE),
-                                           &sluice::SLUICE_JOIN(, SLUICE_DEVICE, _kernels),
-                                           SLUICE_JOIN(halide_, SLUICE_DEVICE, _device_interface)(),
-                                           SLUICE_ALIGNMENT,
-                                           halide_set_error_handler,
-                                           halide_set_custom_do_task,
-                                           halide_set_custom_load_library,
-                                           halide_set_custom_get_library_symbol,
-                                           halide_set_num_threads,
-                                           halide_set_gpu_device,
-                                           halide_reuse_device_allocations,
-                                           sluice::SLUICE_JOIN(follow_, SLUICE_DEVICE, _queues)};
+  static const sluice::DeviceModule module = sluice::module_of(&sluice::SLUICE_JOIN(, SLUICE_DEVICE, _kernels));
   return &module;
 }
+#endif

@@ -126,6 +126,20 @@ class GraphTest(cli.CliTestCase):
         text = self.lines("deepfill2", "--kernels")
         self.assertEqual(sum("_forward_" in line for line in text), sum(bool(node["kernels"]) for node in graph["nodes"]))
 
+    def test_kernels_of_a_device(self):
+        if not pathlib.Path(cli.BINARY).with_name("sluice_cuda.so").exists():
+            self.skipTest("this build has no module for CUDA")
+        graph = self.inspect("deepfill2", "--kernels", "--device", "cuda")
+        for node in graph["nodes"]:
+            forward = [kernel for kernel in node["kernels"] if "_forward_" in kernel]
+            self.assertEqual(["_cuda_" in kernel for kernel in forward], [False, True] if forward else [])
+        devices = [kernel["device"] for kernel in graph["library"]["kernels"]]
+        self.assertEqual(set(devices), {"cpu", "cuda"})
+        self.assertEqual(self.inspect("deepfill2", "--kernels")["library"]["kernels"],
+                         [kernel for kernel in graph["library"]["kernels"] if kernel["device"] == "cpu"])
+        self.fail_with(2, "inspect", "deepfill2", "--device", "cuda")
+        self.assertIn("device abacus", self.fail_with(3, "inspect", "deepfill2", "--kernels", "--device", "abacus"))
+
 
 class GateMapTest(cli.CliTestCase):
     """The shipped model on the demo picture, made small."""

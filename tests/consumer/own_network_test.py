@@ -84,6 +84,13 @@ class OwnNetwork:
         self.assertLessEqual(max(abs(a - b) for a, b in zip(got, wanted)), 1e-4)
         self.assertLessEqual(math.dist(got, wanted), 1e-5 * math.hypot(*wanted))
 
+    def near(self, picture, pixels):
+        """As pictures are whose sums were in another order: a level, here and there."""
+        differences = [abs(a - b) for a, b in zip(picture, pixels)]
+        self.assertEqual(len(picture), len(pixels))
+        self.assertLessEqual(max(differences), 1)
+        self.assertLessEqual(sum(differences), 3 + len(differences) // 1000)
+
     def picture(self, name):
         return list((self.project / name).read_bytes()[-3 * WIDTH * HEIGHT:])
 
@@ -111,6 +118,7 @@ class Native(OwnNetwork, unittest.TestCase):
             self.shell(command)
         self.assertNotEqual(self.picture("filled.ppm"), self.picture("photo.ppm"))
         self.same_bits()
+        self.on_devices()
         self.tuned()
         self.bad_input()
 
@@ -137,6 +145,24 @@ class Native(OwnNetwork, unittest.TestCase):
         _, drawn = self.expected()
         self.assert_near(self.drawn(["build/draw"]), drawn)
 
+    def on_devices(self):
+        pixels, _ = self.expected()
+        filled = "build/fill my_net.safetensors photo.ppm mask.pgm filled.ppm"
+        result = self.shell(filled + " cuda", check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("device cuda: this library has no kernels for it", result.stderr)
+        # For CUDA there may be no driver; OpenCL is here for this test, with the same schedules.
+        for command in commands_of("On a GPU"):
+            self.shell(command.replace("cuda", '"cuda;opencl"'))
+        self.shell(filled + " auto")
+        self.near(self.picture("filled.ppm"), pixels)
+        result = self.shell(filled + " opencl", check=False)
+        if result.returncode != 0:
+            self.assertIn("no driver", result.stderr)
+            print("not run on a device: no OpenCL driver (Debian: pocl-opencl-icd)")
+            return
+        self.near(self.picture("filled.ppm"), pixels)
+
     def bad_input(self):
         graph = self.project / "my_net.graph"
         text = graph.read_text()
@@ -162,9 +188,7 @@ class AArch64(OwnNetwork, unittest.TestCase):
             self.shell(command)
         self.assertIn("AArch64", self.shell("readelf -h build-aarch64/fill").stdout)
         pixels, drawn = self.expected()
-        differences = [abs(a - b) for a, b in zip(self.picture("filled-aarch64.ppm"), pixels)]
-        self.assertLessEqual(max(differences), 1)
-        self.assertLessEqual(sum(differences), 3 + len(differences) // 1000)
+        self.near(self.picture("filled-aarch64.ppm"), pixels)
         self.assert_near(self.drawn(["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "build-aarch64/draw"]), drawn)
 
 

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "runtime/device.h"
+#include "runtime/device_module.h"
 #include "tests/device/branches.h"
 #include "tests/device/cuda_stub.h"
 #include "tests/layers/layer_problem.h"
@@ -161,6 +162,45 @@ TEST(Cuda, DeviceThatIsNotThere) {
     EXPECT_EQ(error.code(), ErrorCode::not_found);
     EXPECT_NE(std::string(error.what()).find("no device 2, there are 2"), std::string::npos) << error.what();
   }
+}
+
+// What the application's own CUDA calls and other models use is not the Device's to give back.
+TEST(Cuda, LeavesOnlyContextsOfTheApplication) {
+  const Branches network(5);
+  const std::unique_ptr<Model> model = network.model(on_cuda());
+  try {
+    Device::leave({});
+    ADD_FAILURE() << "no error";
+  } catch (const Error &error) {
+    EXPECT_EQ(error.code(), ErrorCode::usage) << error.what();
+  }
+  char never_used;
+  Device::leave({&never_used, nullptr});
+  const size_t before = cuda_launches().size();
+  model->run(network.inputs());
+  EXPECT_GT(cuda_launches().size(), before);
+}
+
+// A module that is part of a program, with kernels in the model's own table, as sluice_add_model makes them.
+TEST(Cuda, LinkedIntoTheProgram) {
+  const Branches network(5);
+  const Device &from_file = Device::open("cuda");
+  static DeviceModule linked = from_file.module();  // as long-lived as a Device
+  linked.kernels = nullptr;
+  const LinkedModules modules{&linked}, none;
+  LoadOptions options = on_cuda();
+  options.table = &from_file.table();
+  options.modules = &modules;
+  const std::unique_ptr<Model> model = network.model(options);
+  ASSERT_NE(model->device(), nullptr);
+  EXPECT_NE(model->device(), &from_file);
+  const size_t before = cuda_launches().size();
+  model->run(network.inputs());
+  EXPECT_GT(cuda_launches().size(), before);
+  options.modules = &none;
+  EXPECT_THROW(network.model(options), Error);
+  options.device = "auto";
+  EXPECT_EQ(network.model(options)->device(), nullptr) << "the CPU";
 }
 
 TEST(Cuda, HandlesThatMakeNoSense) {

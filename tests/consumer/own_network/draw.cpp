@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
   tensors.mask = given.data() + 3 * pixels;
   tensors.drawn = drawn.data();
   sluice_model *model = nullptr;
-  sluice_status status = my_net_load(argv[1], &model);
+  sluice_status status = my_net_load(argv[1], nullptr, &model);
   if (status == SLUICE_OK) status = my_net_run(model, &tensors, nullptr);
   if (status != SLUICE_OK) std::fprintf(stderr, "draw: %s\n", sluice_last_error());
   my_net_free(model);

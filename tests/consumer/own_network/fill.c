@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fills the holes of a picture: fill WEIGHTS.safetensors IMAGE.ppm MASK.pgm OUT.ppm
+// Fills the holes of a picture: fill WEIGHTS.safetensors IMAGE.ppm MASK.pgm OUT.ppm [DEVICE]
 #include "my_net.h"
 
 #include <stdio.h>
@@ -24,10 +24,20 @@ static unsigned char *read_pnm(const char *path, int kind, int *width, int *heig
   return samples;
 }
 
-static int fill(const char *weights, unsigned char *image, unsigned char *mask, int width, int height) {
+static void say(void *data, const char *reason) {
+  (void)data;
+  fprintf(stderr, "fill: by the CPU: %s\n", reason);
+}
+
+static int fill(const char *weights, const char *device, unsigned char *image, unsigned char *mask, int width,
+                int height) {
   sluice_model *model = NULL;
+  sluice_model_options options;
   sluice_pixels picture, hole;
-  sluice_status status = my_net_load(weights, &model);
+  sluice_status status = sluice_model_options_init(&options, sizeof(options));
+  options.device = device;
+  options.device_failed = say;
+  if (status == SLUICE_OK) status = my_net_load(weights, &options, &model);
   sluice_pixels_init(&picture, sizeof(picture));
   sluice_pixels_init(&hole, sizeof(hole));
   picture.data = image;
@@ -45,8 +55,8 @@ static int fill(const char *weights, unsigned char *image, unsigned char *mask, 
 
 int main(int argc, char **argv) {
   int width = 0, height = 0, mask_width = 0, mask_height = 0, status = 2;
-  if (argc != 5) {
-    fprintf(stderr, "fill WEIGHTS.safetensors IMAGE.ppm MASK.pgm OUT.ppm\n");
+  if (argc != 5 && argc != 6) {
+    fprintf(stderr, "fill WEIGHTS.safetensors IMAGE.ppm MASK.pgm OUT.ppm [DEVICE]\n");
     return status;
   }
   unsigned char *image = read_pnm(argv[2], 6, &width, &height);
@@ -54,7 +64,7 @@ int main(int argc, char **argv) {
   if (image != NULL && mask != NULL && (width != mask_width || height != mask_height))
     fprintf(stderr, "fill: the mask has another size\n");
   else if (image != NULL && mask != NULL)
-    status = fill(argv[1], image, mask, width, height);
+    status = fill(argv[1], argc == 6 ? argv[5] : NULL, image, mask, width, height);
   if (status == 0) {
     FILE *file = fopen(argv[4], "wb");
     if (file == NULL || fprintf(file, "P6\n%d %d\n255\n", width, height) < 0 ||

@@ -61,6 +61,21 @@ TEST(CompiledModel, HasNoOtherKernels) {
   EXPECT_NE(std::strstr(sluice_last_error(), ("built: " + layer()).c_str()), nullptr) << sluice_last_error();
 }
 
+TEST(CompiledModel, HasNoOtherDevices) {
+  const CompiledModel compiled{"own.graph", kGraph, &own_kernels()};
+  const auto bytes = weights();
+  sluice_model *model = nullptr;
+  sluice_model_options options;
+  ASSERT_EQ(sluice_model_options_init(&options, sizeof(options)), SLUICE_OK);
+  options.device = "cuda:1";
+  EXPECT_EQ(load_compiled_model(compiled, bytes.data(), bytes.size(), &options, &model), SLUICE_ERROR_NOT_FOUND);
+  EXPECT_STREQ(sluice_last_error(), "device cuda: this library has no kernels for it");
+  options.device = "auto";
+  ASSERT_EQ(load_compiled_model(compiled, bytes.data(), bytes.size(), &options, &model), SLUICE_OK)
+      << sluice_last_error();
+  sluice_model_free(model);
+}
+
 TEST(CompiledModel, WeightsFromAFile) {
   const CompiledModel compiled{"own.graph", kGraph, &own_kernels()};
   const std::string file = ::testing::TempDir() + "compiled_model.safetensors";
