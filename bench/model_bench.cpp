@@ -28,7 +28,7 @@ constexpr double kMega = 1e6, kCopySeconds = 0.1;
 struct ModelOptions : Options {
   std::string graph = SLUICE_SOURCE_DIR "/models/deepfill2.graph";
   std::string weights, input, output, device = "cpu";
-  std::vector<std::string> sizes{"256", "512"}, settings;
+  std::vector<std::string> sizes{"256", "512"}, settings, outputs;
   bool per_node = false, copy_rate = false;
 };
 
@@ -84,8 +84,8 @@ class StepTimer {
  public:
   explicit StepTimer(size_t steps) : samples_(steps) {}
 
-  RunOptions observe() {
-    RunOptions options;
+  RunOptions observe(const RunOptions &given) {
+    RunOptions options = given;
     options.progress = [this](int done, int, const std::string &) {
       const auto now = std::chrono::steady_clock::now();
       if (done > 0)
@@ -132,11 +132,13 @@ void measure_size(benchmark::State &state, const ModelOptions &options, const st
   const Network network = make_network(options, parse_size(size));
   const WorkFormulas formulas(options.work);
   const Work work = formulas.of(network.plan());
-  network.run();
+  RunOptions run;
+  run.outputs = options.outputs;
+  network.run(run);
   StepTimer timer(network.plan().steps().size());
   Measurement measurement(options.threads);
   for ([[maybe_unused]] auto unused : state) {
-    state.SetIterationTime(measurement.take([&] { network.run(timer.observe()); }));
+    state.SetIterationTime(measurement.take([&] { network.run(timer.observe(run)); }));
   }
   state.counters["best_ms"] = measurement.best_seconds() * 1e3;
   state.counters["median_ms"] = measurement.median_seconds() * 1e3;
@@ -159,7 +161,9 @@ void measure_size(benchmark::State &state, const ModelOptions &options, const st
 void run_all(const ModelOptions &options) {
   if (!options.output.empty()) {
     const Network network = make_network(options, parse_size(options.sizes.front()));
-    write_safetensors(options.output, Archive{network.model().run(read_safetensors(options.input).tensors), {}});
+    RunOptions run;
+    run.outputs = options.outputs;
+    write_safetensors(options.output, Archive{network.model().run(read_safetensors(options.input).tensors, run), {}});
   }
   describe_machine(options);
   const std::string model = read_graph(options.graph, parse_options(LoadOptions{})).model;
@@ -187,6 +191,8 @@ int main(int argc, char **argv) {
   CLI::Option *input = app.add_option("--input", options.input, "safetensors with the inputs, of the first size")
                            ->check(CLI::ExistingFile);
   app.add_option("--output", options.output, "where the outputs for --input go (safetensors)")->needs(input);
+  app.add_option("--outputs", options.outputs, "compute only these of the graph's outputs, and what they need")
+      ->delimiter(',');
   app.add_option("--sizes", options.sizes, "heights and widths: 512 or 352x1216")->delimiter(',');
   app.add_option("--set", options.settings, "a parameter of the graph, NAME=VALUE");
   app.add_option("--device", options.device,

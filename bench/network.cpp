@@ -15,7 +15,7 @@ int64_t Network::moved_bytes() const {
 }
 
 Network::Network(const Graph &graph, const TensorMap &weights, const TensorMap &inputs, const LoadOptions &options)
-    : model_(graph, weights, options), plan_(model_.plan_for(inputs, {})) {
+    : model_(graph, weights, options), plan_(model_.plan_for(inputs, {})), inputs_(inputs) {
   arena_ = allocate_arena(plan_.arena_bytes(), graph.model);
   model_.fill_inputs(plan_, inputs, arena_.get());
 }

@@ -130,14 +130,18 @@ def build_guided(row, form, in_place):
 
 
 class Inpainting(torch.nn.Module):
-    """Pictures of 0..255, as Sluice takes them."""
+    """Pictures of 0..255, as Sluice takes them; only the outputs that the row wants."""
 
-    def __init__(self, generator):
+    outputs = ("filled", "x1", "x2")
+
+    def __init__(self, generator, wanted):
         super().__init__()
         self.generator = generator
+        self.wanted = [self.outputs.index(name) for name in wanted]
 
     def forward(self, image, mask):
-        return self.generator(image / 127.5 - 1, mask)
+        made = self.generator(image / 127.5 - 1, mask)
+        return tuple(made[i] for i in self.wanted)
 
 
 def build_inpainting(row, form, in_place):
@@ -146,7 +150,8 @@ def build_inpainting(row, form, in_place):
     weights = generator.named_weights()
     if form == "apart":
         generator.take_apart()
-    return Built(Inpainting(generator), seeded_picture(*row.size), weights, ("filled", "x1", "x2"))
+    wanted = tuple(row.keys["outputs"].split(",")) if "outputs" in row.keys else Inpainting.outputs
+    return Built(Inpainting(generator, wanted), seeded_picture(*row.size), weights, wanted)
 
 
 def seeded_picture(height, width):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# sluice_add_layer(NAME [PACKED] [UPDATED] [DERIVED] [FORWARD_ONLY] [MACS formula] [REQUIRES condition...] [SAVED stage...] [STEPS stage...]
+# sluice_add_layer(NAME [PACKED] [UPDATED] [DERIVED] [FORWARD_ONLY] [MACS formula] [REGION words] [REQUIRES condition...] [SAVED stage...] [STEPS stage...]
 #                  [TRANSFORMS name:value...] [PACKED_TRANSFORMS name...] [LINEAR key=value] [WEIGHT_GRADIENTS name:value...])
 #   builds the generator executable of one layer and every kernel that generators/variants.txt lists for it:
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
@@ -10,6 +10,7 @@
 #   PACKED: the layer has parameters, so it has a pack kernel. UPDATED: it has state, so it has an update kernel.
 #   FORWARD_ONLY: no port has a gradient, so there is no backward kernel (tools/kernel_table.py checks this).
 #   MACS: multiply-adds of a call, over attributes and axes of ports; without it none are counted.
+#   REGION: how a part of the output can be computed: pixel, window or part (LayerSchema::region in runtime/kernel_table.h).
 #   REQUIRES: conditions on the inputs, and on what output they make, over the same names, "input.c%factor=0" or, for some nodes, "mode=x:a<b".
 #   SAVED stage@key=value: variants with that value only.
 #   TRANSFORMS: forward kernels for the CPU with transform=<name>, beside those of variants that have one of these values
@@ -70,7 +71,7 @@ target_precompile_headers(sluice_generator_support PUBLIC <Halide.h>)
 target_compile_options(sluice_generator_support PUBLIC -O0 -g0)
 
 function(sluice_add_layer NAME)
-  cmake_parse_arguments(ARG "PACKED;UPDATED;DERIVED;FORWARD_ONLY" "MACS;LINEAR" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS;WEIGHT_GRADIENTS" ${ARGN})
+  cmake_parse_arguments(ARG "PACKED;UPDATED;DERIVED;FORWARD_ONLY" "MACS;LINEAR;REGION" "SAVED;STEPS;REQUIRES;TRANSFORMS;PACKED_TRANSFORMS;WEIGHT_GRADIENTS" ${ARGN})
   if(SLUICE_ONLY_LAYERS AND NOT NAME IN_LIST SLUICE_ONLY_LAYERS)
     return()
   endif()
@@ -87,6 +88,9 @@ function(sluice_add_layer NAME)
   endforeach()
   if(ARG_MACS)
     set_property(GLOBAL APPEND PROPERTY SLUICE_FORMULAS "macs|${NAME}|${ARG_MACS}")
+  endif()
+  if(ARG_REGION)
+    set_property(GLOBAL APPEND PROPERTY SLUICE_FORMULAS "region|${NAME}|${ARG_REGION}")
   endif()
   set(generator ${NAME}.generator)
   add_executable(${generator} ${NAME}.cpp ${PROJECT_SOURCE_DIR}/schedules/cpu/${NAME}.cpp

@@ -44,7 +44,8 @@ struct ContextualAttention : sluice::LayerDefaults {
             {"rate", Kind::variant, "2", {}, {}, {"2"}},
             {"fuse_kernel", Kind::variant, "3", {}, {}, {"3"}},
             {"softmax_scale", Kind::real, "10", {}, {}, {}},
-            {"norm_floor", Kind::real, "0.0001", {}, {}, {}}};
+            {"norm_floor", Kind::real, "0.0001", {}, {}, {}},
+            {"part", Kind::integer, "0", {"part_x", "part_y", "part_width", "part_height"}, {}, {}}};
   }
   std::map<std::string, std::string> variants() const { return {{"fuse", fuse ? "true" : "false"}}; }
 
@@ -68,7 +69,7 @@ struct ContextualAttention : sluice::LayerDefaults {
   std::vector<Expr> extents(const Context &in, const std::string &port) const {
     const auto &e = in["input"].extent;
     const Expr gw = e.at("x") / 2, gh = e.at("y") / 2, n = e.at("n"), mask_n = in["mask"].extent.at("n");
-    if (port == "output") return {e.at("c"), e.at("x"), e.at("y"), n};
+    if (port == "output") return {e.at("c"), part(in, "width", e.at("x")), part(in, "height", e.at("y")), n};
     if (port == "downsampled") return {e.at("c"), gw, gh, n};
     if (port == "mask_feature") return {e.at("x"), e.at("y"), mask_n};
     if (port == "mask_small" || port == "mm") return {gw, gh, mask_n};
@@ -101,6 +102,13 @@ struct ContextualAttention : sluice::LayerDefaults {
   };
   const Var c{"c"}, x{"x"}, y{"y"}, n{"n"}, kx{"kx"}, ky{"ky"}, qx{"qx"}, qy{"qy"}, px{"px"}, py{"py"},
       parity{"parity"};
+
+  // Of the output only the queries of a part of the grid are answered, where the node (or a run that needs no more)
+  // says so: forward only.
+  static Expr part(const Context &in, const std::string &side, const Expr &whole) {
+    const Expr positions = in.scalar("part_" + side);
+    return select(positions > 0, 2 * positions, whole);
+  }
 
   // Published steps 3 and 5: the mask at feature size, at grid size, and mm = 1 where no hole is near.
   void define_mask(const Context &in, Stages &stages, const Grid &grid) const {
@@ -231,7 +239,8 @@ struct ContextualAttention : sluice::LayerDefaults {
       Func &paste = stages.add("paste");
       paste(c, px, py, parity, n) = in.constant(0);
       paste(c, px, py, parity, n) += term(parity % 2, parity / 2);
-      output(c, x, y, n) = paste(c, x / 2, y / 2, y % 2 * 2 + x % 2, n) * in.constant(0.25);
+      output(c, x, y, n) =
+          paste(c, x / 2 + in.scalar("part_x"), y / 2 + in.scalar("part_y"), y % 2 * 2 + x % 2, n) * in.constant(0.25);
       return;
     }
     // A function each: the adjoint of a sum whose parity is an index would scatter.

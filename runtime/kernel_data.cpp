@@ -34,7 +34,7 @@ void add_schemas(KernelTable &table, Rows<SchemaData> schemas, Rows<TextPair> co
   for (const SchemaData &row : schemas) {
     table.add_schema({row.layer, row.summary, ports_of(row.inputs), ports_of(row.parameters), ports_of(row.state),
                       ports_of(row.outputs), attributes_of(row.attributes), row.update_when, row.linear_when,
-                      row.any_rank, row.macs, texts_of(row.requirements)});
+                      row.any_rank, row.macs, texts_of(row.requirements), row.region});
   }
   for (const TextPair &composite : composites) table.add_composite(composite.first, composite.second);
 }

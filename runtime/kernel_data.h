@@ -45,6 +45,7 @@ struct SchemaData {
   bool any_rank;
   const char *macs;
   Rows<const char *> requirements;
+  const char *region;
 };
 
 struct KernelData {

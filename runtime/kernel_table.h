@@ -50,6 +50,10 @@ struct LayerSchema {
   std::string macs = {};    // multiply-adds of a call, an expression over attributes and axes ("output.c*output.x")
   // Conditions over attributes and axes of inputs, "input.c%factor=0" or "padding_mode=reflect:padding_left<input.x".
   std::vector<std::string> requirements = {};
+  // How a part of the output can be computed (runtime/region_of_interest.h), "": not at all. "pixel": from the same
+  // pixels of the inputs; "pixel on:mask!=0": of input `on` only where `mask` is not 0. "window": a convolution.
+  // "part": the kernel has arguments for it.
+  std::string region = {};
 
   std::vector<const SchemaPort *> stored() const;  // parameters, then state
   bool has_gradient() const;                       // some port's; else there is no backward kernel

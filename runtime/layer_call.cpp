@@ -83,13 +83,15 @@ BufferView group_view(const LayerNode &layer, const std::string &argument, const
 
 }  // namespace
 
-void call_layer(const LayerNode &layer, const Kernel &kernel, const OperandLookup &operand, CallContext *context) {
+void call_layer(const LayerNode &layer, const Kernel &kernel, const OperandLookup &operand, CallContext *context,
+                const std::map<std::string, double> &scalars) {
   for (int64_t group = 0; group < layer.groups(); group++) {
     KernelCall call(kernel, layer.where());
     for (const auto &names : {call.inputs(), call.outputs()}) {
       for (const std::string &name : names) call.bind(name, group_view(layer, name, operand(name, group), group));
     }
     layer.bind_scalars(call);
+    for (const auto &[name, value] : scalars) call.bind_scalar(name, value);
     call.run(context);
   }
 }

@@ -14,9 +14,9 @@ using OperandLookup = std::function<BufferView(const std::string &argument, int6
 // The schema's port behind a buffer argument of any kernel ("grad_input" is input); nullptr for others (packed, saved).
 const SchemaPort *argument_port(const LayerSchema &schema, const std::string &argument);
 
-// Binds every buffer argument of `kernel` and runs it, once for every group.
+// Binds every buffer argument of `kernel` and runs it, once for every group. `scalars`: instead of the node's own.
 void call_layer(const LayerNode &layer, const Kernel &kernel, const OperandLookup &operand,
-                CallContext *context = nullptr);
+                CallContext *context = nullptr, const std::map<std::string, double> &scalars = {});
 
 // Computes a stage that backward reads, for one group, into what `allocate` gives for its extents.
 BufferView make_saved(const LayerNode &layer, const Kernel &kernel, const std::string &stage, int64_t group,

@@ -270,6 +270,11 @@ std::optional<Extents> LayerNode::stored_extents(const SchemaPort &port, const s
   return used == rank ? std::optional(extents) : std::nullopt;
 }
 
+std::optional<int64_t> LayerNode::integer(const std::string &name) const {
+  const auto value = values_.find(name);
+  return value == values_.end() ? std::nullopt : as_integer(value->second);
+}
+
 void LayerNode::bind_scalars(KernelCall &call) const {
   for (const std::string &name : call.scalars()) {
     const auto value = values_.find(name);

@@ -55,6 +55,8 @@ class LayerNode {
   // Extents a parameter should have. `inputs`: extents of the input ports, where known; nullopt where they are needed
   // but not known.
   std::optional<Extents> parameter_extents(const SchemaPort &port, const std::map<std::string, Extents> &inputs) const;
+  // An attribute, or a part of one, that is a whole number.
+  std::optional<int64_t> integer(const std::string &name) const;
   // Multiply-adds of the node, those of all groups together. Extents by port, as the ports see them
   // (runtime/port_view.h).
   int64_t macs(const std::map<std::string, Extents> &inputs, const std::map<std::string, Extents> &outputs) const;

@@ -225,16 +225,23 @@ TensorMap Model::run(const TensorMap &inputs, const RunOptions &options) const {
 }
 
 // Names of what run() returns, with the tensor each is of.
-std::map<std::string, std::string> Model::results(const std::vector<std::string> &keep) const {
-  std::map<std::string, std::string> results;
-  for (const std::string &name : keep) results[name] = name;
-  for (const GraphOutput &output : graph_.outputs) results[output.name] = output.from;
+std::map<std::string, std::string> Model::results(const std::vector<std::string> &keep,
+                                                  const std::vector<std::string> &wanted) const {
+  std::map<std::string, std::string> results, outputs;
+  for (const GraphOutput &output : graph_.outputs) outputs[output.name] = output.from;
+  for (const std::string &name : wanted) {
+    if (!outputs.contains(name))
+      throw Error(ErrorCode::input_failed, fmt::format("model {} has no output '{}'", graph_.model, name));
+    results[name] = outputs[name];
+  }
+  if (wanted.empty()) results = outputs;
+  for (const std::string &name : keep) results.emplace(name, name);
   return results;
 }
 
 void Model::check_expected(const ExecutionPlan &plan, const Shapes &inputs, const RunOptions &options) const {
   const Cropping cropping(graph_, plan, inputs);
-  const auto made = results(options.keep);
+  const auto made = results(options.keep, options.outputs);
   for (const auto &[name, expected] : options.expected) {
     const auto from = made.find(name);
     if (from == made.end())
@@ -269,7 +276,7 @@ TensorMap Model::run_here(const TensorMap &inputs, const RunOptions &options) co
 
   const Cropping cropping(graph_, plan, shapes_of(inputs));
   TensorMap made;
-  for (const auto &[name, from] : results(options.keep))
+  for (const auto &[name, from] : results(options.keep, options.outputs))
     made[name] = cropping.read(plan.view(plan.tensor(from), arena.get()));
   return made;
 }

@@ -25,9 +25,13 @@ struct DeviceModule;
 class DeviceBlock;
 class DeviceTensors;
 class ProcessGroup;
+struct StepPart;
 
 struct RunOptions {
   std::vector<std::string> keep;  // inner tensors to return as well
+  // Of the graph's outputs only these are computed and returned, and `keep`; what they do not need is not computed, on
+  // the CPU down to parts of pictures (runtime/region_of_interest.h). Empty: everything.
+  std::vector<std::string> outputs = {};
   Shapes expected = {};  // of results, by name: another shape is Error input_failed before anything is computed
   std::function<void(int done, int total, const std::string &node)>
       progress;                               // called before every node and at the end
@@ -121,7 +125,9 @@ class Model {
 
  private:
   TensorMap run_here(const TensorMap &inputs, const RunOptions &options) const;
-  std::map<std::string, std::string> results(const std::vector<std::string> &keep) const;
+  // `wanted`: of the graph's outputs; empty: all.
+  std::map<std::string, std::string> results(const std::vector<std::string> &keep,
+                                             const std::vector<std::string> &wanted = {}) const;
   void check_expected(const ExecutionPlan &plan, const Shapes &inputs, const RunOptions &options) const;
   const Model &on_cpu() const;
   std::unique_ptr<ExecutionPlan> nominal_plan(int64_t size) const;
@@ -138,7 +144,7 @@ class Model {
   void drop_packed_weights();
   void update_state(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state) const;
   void execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
-                     TensorMap &state, UsedState *used, DeviceTensors *tensors) const;
+                     TensorMap &state, UsedState *used, DeviceTensors *tensors, const StepPart *part) const;
   void execute_structural(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
                           DeviceTensors *tensors) const;
   TensorMap state_of(const LayerNode &layer, const TensorMap &state) const;

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "runtime/device.h"
 #include "runtime/device_tensors.h"
 #include "runtime/layer_call.h"
 #include "runtime/model.h"
 #include "runtime/process_group.h"
+#include "runtime/region_of_interest.h"
 #include "runtime/structural.h"
 #include "runtime/tensor_layout.h"
 #include "weights_io/error.h"
@@ -61,7 +63,7 @@ TensorMap Model::state_of(const LayerNode &layer, const TensorMap &state) const 
 }
 
 void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
-                          TensorMap &state, UsedState *used, DeviceTensors *tensors) const {
+                          TensorMap &state, UsedState *used, DeviceTensors *tensors, const StepPart *part) const {
   using Side = DeviceTensors::Side;
   const LayerNode &layer = *step.layer;
   const bool has_parameters = !layer.schema().parameters.empty();
@@ -91,23 +93,29 @@ void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, fl
     context.blocks.push_back(&tensors->block());
     if (packed_on_device_) context.blocks.push_back(packed_on_device_.get());
   }
+  const auto seen = [&](int tensor, const Box &box) {
+    const BufferView view = plan.view(tensor, arena);
+    return part != nullptr && view.extents.size() == 4 ? crop(view, box) : view;
+  };
+  static const std::map<std::string, double> own;
   call_layer(
       layer, layer.kernel("forward"),
       [&](const std::string &argument, int64_t group) {
         const LayerSchema &schema = layer.schema();
         for (size_t i = 0; i < schema.inputs.size(); i++) {
           if (schema.inputs[i].name != argument) continue;
-          return i < step.inputs.size() ? plan.view(step.inputs[i], arena) : neutral_input(schema.inputs[i]);
+          if (i >= step.inputs.size()) return neutral_input(schema.inputs[i]);
+          return seen(step.inputs[i], part != nullptr ? part->inputs[i] : Box());
         }
         for (size_t i = 0; i < step.outputs.size(); i++) {
-          if (schema.outputs[i].name == argument) return plan.view(step.outputs[i], arena);
+          if (schema.outputs[i].name == argument) return seen(step.outputs[i], part != nullptr ? part->output : Box());
         }
         for (const Packed &port : packed.at(static_cast<size_t>(group))) {
           if (port.name == argument) return port.view();
         }
         throw Error(ErrorCode::input_failed, fmt::format("{}: nothing for port '{}'", layer.where(), argument));
       },
-      &context);
+      &context, part != nullptr ? part->scalars : own);
   if (tensors != nullptr) tensors->after(step, Side::device);
 }
 
@@ -144,15 +152,27 @@ void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &o
   std::unique_ptr<DeviceTensors> tensors;
   if (device_ != nullptr)
     tensors = std::make_unique<DeviceTensors>(*device_, plan, arena, fmt::format("model {}", graph_.model));
+  std::optional<RegionsOfInterest> regions;
+  if (!options.outputs.empty() && device_ == nullptr && used == nullptr) {
+    std::vector<std::string> wanted;
+    for (const auto &[name, tensor] : results(options.keep, options.outputs)) wanted.push_back(tensor);
+    regions.emplace(graph_, plan, wanted, arena);
+  }
   const int total = static_cast<int>(plan.steps().size());
   int done = 0;
   for (const PlannedStep &step : plan.steps()) {
     if (options.progress) options.progress(done, total, step.node->name);
     if (options.cancel != nullptr && options.cancel->load())
       throw Error(ErrorCode::interrupted, fmt::format("model {}: cancelled", graph_.model));
+    const StepRegion *region = regions ? &regions->step(static_cast<size_t>(done)) : nullptr;
+    if (region != nullptr) regions->clear_unread(static_cast<size_t>(done));
     done++;
-    if (step.layer != nullptr) {
-      execute_layer(step, plan, arena, options, state, used, tensors.get());
+    if (region != nullptr && !region->needed) continue;
+    if (region != nullptr && !region->whole) {
+      for (const StepPart &part : region->parts)
+        execute_layer(step, plan, arena, options, state, used, tensors.get(), &part);
+    } else if (step.layer != nullptr) {
+      execute_layer(step, plan, arena, options, state, used, tensors.get(), nullptr);
     } else {
       execute_structural(step, plan, arena, options, tensors.get());
     }

@@ -60,7 +60,7 @@ def schema_row(schema):
     return braced([text(schema["layer"]), text(schema["summary"]),
                    *(ports(schema[key]) for key in ("inputs", "parameters", "state", "outputs")),
                    attributes(schema["attributes"]), text(schema["update_when"]), text(schema["linear_when"]),
-                   truth(schema["any_rank"]), text(schema["macs"]), braced(map(text, schema["requirements"]))])
+                   truth(schema["any_rank"]), text(schema["macs"]), braced(map(text, schema["requirements"])), text(schema["region"])])
 
 
 def kernel_row(layer, direction, device, symbol, key):
@@ -111,7 +111,7 @@ def main():
     parser.add_argument("--module", action="store_true")
     parser.add_argument("--composites", nargs="*", type=pathlib.Path, default=[])
     parser.add_argument("--whole", action="store_true", help="a table that stands alone: with the schemas, of these layers only")
-    parser.add_argument("--formulas", type=pathlib.Path, help="lines `macs|layer|formula` and `requires|layer|condition`")
+    parser.add_argument("--formulas", type=pathlib.Path, help="lines `macs|layer|formula`, `requires|layer|condition`, `region|layer|words`")
     parser.add_argument("--isas", nargs="*", default=[], help="instruction sets of kernels for the CPU, the preferred one first")
     parser.add_argument("--schemas", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
@@ -122,6 +122,7 @@ def main():
         of_layer = [(kind, formula) for kind, layer, formula in formulas if layer == schema["layer"]]
         schema["requirements"] = [formula for kind, formula in of_layer if kind == "requires"]
         schema["macs"] = "".join(formula for kind, formula in of_layer if kind == "macs")
+        schema["region"] = "".join(formula for kind, formula in of_layer if kind == "region")
     check_gradients(kernels, schemas)
     if options.module:
         options.output.write_text(write_module(options.name, kernels))

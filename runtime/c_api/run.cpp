@@ -46,6 +46,7 @@ void run(const Model &model, Tensors inputs, Tensors outputs, const sluice_run_o
   RunOptions options = run_options(given);
   for (const sluice_tensor &output : outputs) {
     add_once(options.expected, name_of(output), shape_of(output), "output");
+    if (is_output(model.graph(), output.name)) options.outputs.emplace_back(output.name);
     check_output(output);
   }
   options.keep = inner_names(model.graph(), outputs);

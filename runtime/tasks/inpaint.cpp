@@ -32,7 +32,9 @@ Picture inpaint(const Model &model, const Picture &image, const std::vector<uint
     throw Error(ErrorCode::input_failed, "the mask covers the whole picture: nothing is left to fill it from");
   }
   inputs[kImage] = picture_to_tensor(image, image_input.order);
-  const TensorMap results = model.run(inputs, options);
+  RunOptions only = options;
+  only.outputs = {kFilled};
+  const TensorMap results = model.run(inputs, only);
   paste_tensor(results.at(kFilled), filled, mask, result, arithmetic);
   return result;
 }
