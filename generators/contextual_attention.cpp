@@ -103,11 +103,11 @@ struct ContextualAttention : sluice::LayerDefaults {
   const Var c{"c"}, x{"x"}, y{"y"}, n{"n"}, kx{"kx"}, ky{"ky"}, qx{"qx"}, qy{"qy"}, px{"px"}, py{"py"},
       parity{"parity"};
 
-  // Of the output only the queries of a part of the grid are answered, where the node (or a run that needs no more)
-  // says so: forward only.
+  // Of the output only the queries of a part of the grid are answered where a run needs no more; forward, and not on a
+  // GPU.
   static Expr part(const Context &in, const std::string &side, const Expr &whole) {
     const Expr positions = in.scalar("part_" + side);
-    return select(positions > 0, 2 * positions, whole);
+    return in.device ? whole : select(positions > 0, 2 * positions, whole);
   }
 
   // Published steps 3 and 5: the mask at feature size, at grid size, and mm = 1 where no hole is near.
@@ -239,8 +239,8 @@ struct ContextualAttention : sluice::LayerDefaults {
       Func &paste = stages.add("paste");
       paste(c, px, py, parity, n) = in.constant(0);
       paste(c, px, py, parity, n) += term(parity % 2, parity / 2);
-      output(c, x, y, n) =
-          paste(c, x / 2 + in.scalar("part_x"), y / 2 + in.scalar("part_y"), y % 2 * 2 + x % 2, n) * in.constant(0.25);
+      const Expr left = in.device ? Expr(0) : in.scalar("part_x"), above = in.device ? Expr(0) : in.scalar("part_y");
+      output(c, x, y, n) = paste(c, x / 2 + left, y / 2 + above, y % 2 * 2 + x % 2, n) * in.constant(0.25);
       return;
     }
     // A function each: the adjoint of a sum whose parity is an index would scatter.

@@ -135,6 +135,7 @@ class Context {
   Halide::Type element = Halide::Float(32);
   int lanes = 8;          // vector width the packed parameters are laid out for
   bool backward = false;  // the definition is about to be differentiated
+  bool device = false;    // for a GPU: runs ask its kernels for whole outputs
 
   void add(const std::string &port, const Operand &operand) { operands_[port] = operand; }
   void add_scalar(const std::string &name, const Halide::Expr &value) { scalars_[name] = value; }

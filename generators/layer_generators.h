@@ -86,8 +86,8 @@ class LayerGenerator : public Halide::Generator<Self> {
 
   Plan start(std::vector<Port> ports, bool zero_outside_all) {
     context_.element = element.value();
-    context_.lanes =
-        this->get_target().has_gpu_feature() ? kDeviceLanes : this->get_target().template natural_vector_size<float>();
+    context_.device = this->get_target().has_gpu_feature();
+    context_.lanes = context_.device ? kDeviceLanes : this->get_target().template natural_vector_size<float>();
     for (const auto &[name, input] : integers_) context_.add_scalar(name, *input);
     for (const auto &[name, input] : reals_) context_.add_scalar(name, Halide::cast(element.value(), *input));
     for (const Port &port : ports) context_.add(port.name, make_operand(port, *inputs_[port.name], zero_outside_all));

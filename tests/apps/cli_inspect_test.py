@@ -132,7 +132,7 @@ class GraphTest(cli.CliTestCase):
         graph = self.inspect("deepfill2", "--kernels", "--device", "cuda")
         for node in graph["nodes"]:
             forward = [kernel for kernel in node["kernels"] if "_forward_" in kernel]
-            self.assertEqual(["_cuda_" in kernel for kernel in forward], [False, True] if forward else [])
+            self.assertEqual(["_cuda" in kernel for kernel in forward], [False, True] if forward else [])
         devices = [kernel["device"] for kernel in graph["library"]["kernels"]]
         self.assertEqual(set(devices), {"cpu", "cuda"})
         self.assertEqual(self.inspect("deepfill2", "--kernels")["library"]["kernels"],

@@ -37,6 +37,7 @@ std::vector<float> run_step(const std::string &step, const Archive &fixture) {
   call.bind("mask", mask.view);
   call.bind_scalar("softmax_scale", attributes.at("softmax_scale").get<double>());
   call.bind_scalar("norm_floor", attributes.at("norm_floor").get<double>());
+  for (const char *whole : {"part_x", "part_y", "part_width", "part_height"}) call.bind_scalar(whole, 0);
   const auto extents = call.query().at(step);
   std::vector<float> values(static_cast<size_t>(BufferView(nullptr, extents).elements()));
   call.bind(step, BufferView(values.data(), extents));

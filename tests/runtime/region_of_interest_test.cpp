@@ -24,27 +24,6 @@ namespace {
 
 constexpr int64_t kHeight = 96, kWidth = 136;
 
-// Every way in which regions go from a tensor to another, between a picture and what is pasted into its hole.
-const char *const kGraph =
-    "model regions multiple=8\n"
-    "input image [n 3 h w]\ninput mask [n 1 h w]\n"
-    "conv2d a from image kernel=3 stride=2 channels=20 padding=same activation=elu\n"
-    "gated_conv2d b from a kernel=3 channels=40 padding=same activation=elu\n"
-    "gated_conv2d d from b kernel=3 channels=32 padding=same dilation=2 activation=elu\n"
-    "contextual_attention ca from d,mask\n"
-    "conv2d e from ca kernel=5 channels=16 padding=2 activation=relu\n"
-    "conv2d f from ca kernel=1 channels=24 activation=none\n"
-    "concat g from e,f\n"
-    "gated_conv2d h from g kernel=3 upsample=2 channels=24 padding=same activation=elu\n"
-    "conv2d i from h kernel=3 upsample=1 channels=8 padding=1,1,1,1 activation=leaky_relu\n"
-    "slice j from i first=2 channels=3\n"
-    "conv2d k from i kernel=3 channels=3 padding=same\n"
-    "elementwise l from j,k operation=add\n"
-    "activation m from l activation=tanh\n"
-    "blend filled from m,image,mask\n"
-    "blend other from j,image,mask\n"
-    "output filled\noutput other\noutput m\noutput b\n";
-
 using testing::message_of;
 
 struct Hole {
@@ -79,7 +58,7 @@ TensorMap inputs_with(const Hole &hole) {
 Model make_model(const std::string &algorithm) {
   LoadOptions options;
   options.algorithm = algorithm;
-  Graph graph = parse_graph(kGraph, "regions.graph", parse_options(options));
+  Graph graph = read_graph(SLUICE_SOURCE_DIR "/tests/runtime/region_of_interest.graph", parse_options(options));
   const Shapes shapes{{"image", {1, 3, kHeight, kWidth}}, {"mask", {1, 1, kHeight, kWidth}}};
   TensorMap weights = random_weights(graph, shapes, 1);
   return Model(std::move(graph), std::move(weights), options);

@@ -40,6 +40,7 @@ TEST(CRun, HasTheBitsOfTheCppPath) {
   for (int64_t i = 0; i < mask.elements(); i++) mask.f32()[i] = i % kWidth > 20 && i % kWidth < 33 ? 1.0f : 0.0f;
   RunOptions keep;
   keep.keep = {"conv17"};
+  keep.outputs = {"filled"};
   const TensorMap expected = model->run({{"image", image}, {"mask", mask}}, keep);
 
   std::vector<float> image_values(image.f32(), image.f32() + image.elements());
