@@ -165,9 +165,9 @@ void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &o
     if (options.cancel != nullptr && options.cancel->load())
       throw Error(ErrorCode::interrupted, fmt::format("model {}: cancelled", graph_.model));
     const StepRegion *region = regions ? &regions->step(static_cast<size_t>(done)) : nullptr;
-    if (region != nullptr) regions->clear_unread(static_cast<size_t>(done));
-    done++;
+    const size_t number = static_cast<size_t>(done++);
     if (region != nullptr && !region->needed) continue;
+    if (region != nullptr) regions->clear_unread(number);
     if (region != nullptr && !region->whole) {
       for (const StepPart &part : region->parts)
         execute_layer(step, plan, arena, options, state, used, tensors.get(), &part);
