@@ -121,9 +121,10 @@ void Device::leave(const CudaHandles &host) {
     throw Error(ErrorCode::usage, "device cuda: only a context of the application's is left");
   const std::lock_guard<std::mutex> lock(devices_mutex);
   std::string failed;
-  for (auto &[name, kind] : kinds()) {
-    std::erase_if(kind->opened, [&](const Kind::Opened &one) {
-      if (name.first != "cuda" || !(one.queue.host == host)) return false;
+  for (auto &entry : kinds()) {
+    if (entry.first.first != "cuda") continue;
+    std::erase_if(entry.second->opened, [&](const Kind::Opened &one) {
+      if (!(one.queue.host == host)) return false;
       CallContext context = one.device->call_context();
       one.device->driver_.device_release(&context, &one.device->driver_);
       failed += context.error;

@@ -206,7 +206,7 @@ std::optional<StepPart> RegionsOfInterest::window_part(const PlannedStep &step, 
 std::optional<StepPart> RegionsOfInterest::argument_part(const PlannedStep &step, const Box &output) const {
   const int64_t width = output.x1 - output.x0, height = output.y1 - output.y0;
   if (width % 2 != 0 || height % 2 != 0 || step.layer->integer("part_width") != 0) return std::nullopt;
-  const auto half = [](int64_t value) { return static_cast<double>(value / 2); };
+  const auto half = [](int64_t value) { return 0.5 * static_cast<double>(value); };  // all of them are even
   StepPart part{output};
   part.scalars = {{"part_x", half(output.x0)},
                   {"part_y", half(output.y0)},
