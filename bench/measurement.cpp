@@ -25,13 +25,6 @@ double processor_seconds() {
 
 }  // namespace
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 != 0 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
 double peak_memory_mb() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {

@@ -4,9 +4,11 @@
 #include <functional>
 #include <vector>
 
+#include "runtime/tuning/paired_timing.h"
+
 namespace sluice::bench {
 
-double median(std::vector<double> values);
+using tuning::median;
 double seconds_of(const std::function<void()> &run);
 // Of this process alone, so far: getrusage would give the size of the parent that forked it where that is larger.
 double peak_memory_mb();

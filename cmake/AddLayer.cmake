@@ -25,8 +25,7 @@
 
 set(SLUICE_ONLY_LAYERS "" CACHE STRING "Build these layers only, for work on one of them; empty: all")
 
-set(SLUICE_AVX2 x86-64-linux-avx-avx2-f16c-fma-sse41)
-set(SLUICE_AVX512 x86-64-linux-avx-avx2-avx512-avx512_skylake-f16c-fma-sse41)
+include(${CMAKE_CURRENT_LIST_DIR}/model/SluiceTargets.cmake)
 set(SLUICE_BOTH ${SLUICE_AVX512} ${SLUICE_AVX2})
 set(SLUICE_ISAS avx512 avx2)
 set_property(GLOBAL PROPERTY SLUICE_TARGETS SLUICE_TARGET_AVX2="${SLUICE_AVX2}" SLUICE_TARGET_AVX512="${SLUICE_AVX512}")  # for tuning
@@ -52,8 +51,6 @@ if(NOT SLUICE_SANITIZE)  # sanitizers do not reach into device code
   endif()
 endif()
 set(SLUICE_DEVICES ${SLUICE_DEVICES} PARENT_SCOPE)  # runtime/device makes the modules
-set(SLUICE_FEATURES_cuda cuda-cuda_capability_80)
-set(SLUICE_FEATURES_opencl opencl)
 foreach(device IN LISTS SLUICE_DEVICES)
   add_halide_runtime(sluice_${device}_runtime TARGETS x86-64-linux-${SLUICE_FEATURES_${device}}-user_context)
 endforeach()

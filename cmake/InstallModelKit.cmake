@@ -93,4 +93,5 @@ set(_SLUICE_MODEL_VERSION @PROJECT_VERSION@)
 set(_SLUICE_MODEL_HALIDE @Halide_VERSION@)
 ]])
 install(FILES ${PROJECT_BINARY_DIR}/SluiceModelPaths.cmake ${PROJECT_SOURCE_DIR}/cmake/model/SluiceModel.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/model/SluiceTargets.cmake
         DESTINATION ${model_config} COMPONENT generators EXCLUDE_FROM_ALL)

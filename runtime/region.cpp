@@ -2,6 +2,7 @@
 #include "runtime/region.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -60,6 +61,9 @@ void Region::add(const Box &box) {
     }
   }
   boxes_.push_back(grown);
+  if (boxes_.size() <= kMostBoxes) return;
+  spare_ = std::max(2 * spare_, kCell * kCell);
+  for (const Box &one : std::exchange(boxes_, {})) add(one);
 }
 
 void Region::add(const Region &other) {

@@ -20,11 +20,13 @@ Box joined(const Box &a, const Box &b);  // the smallest box that holds both
 Box common(const Box &a, const Box &b);
 
 // Boxes that may overlap. Two are joined where that adds fewer than `spare` pixels: what a call of its own is worth.
+// There are kMostBoxes at most, whatever a mask is like: with more, `spare` grows.
 class Region {
  public:
   explicit Region(int64_t spare = 0) : spare_(spare) {}
   Region(const Box &box, int64_t spare) : spare_(spare) { add(box); }
 
+  static constexpr size_t kMostBoxes = 64;
   void add(const Box &box);
   void add(const Region &other);
   Region within(const Region &other) const;

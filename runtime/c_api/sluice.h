@@ -169,7 +169,7 @@ SLUICE_API sluice_status sluice_run_options_init(sluice_run_options *options, si
 
 // Runs the network. Inputs are in the units of the graph's input lines and in its order of channels. Outputs: any of
 // the model's outputs or inner tensors, each once, of the shape that sluice_output_shape() says; they are written once
-// all is computed. options may be null.
+// all is computed; what they do not need is not computed. options may be null.
 SLUICE_API sluice_status sluice_run(const sluice_model *model, const sluice_tensor *inputs, size_t input_count,
                                     const sluice_tensor *outputs, size_t output_count,
                                     const sluice_run_options *options);

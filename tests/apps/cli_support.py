@@ -21,6 +21,13 @@ sys.path.insert(0, str(SOURCE / "tools"))
 from png_pixels import Picture, read_png  # noqa: E402, F401 (tests read pictures through this module)
 
 
+def write_pnm(path, picture, channels):
+    """A binary PGM or PPM file of the first channels."""
+    kept = [picture.samples[i + c] for i in range(0, len(picture.samples), picture.channels) for c in range(channels)]
+    header = f"P{'6' if channels == 3 else '5'}\n{picture.width} {picture.height}\n255\n"
+    path.write_bytes(header.encode() + bytes(kept))
+
+
 def noise(width, height, channels=3, bits=8, seed=1):
     source = random.Random(seed)
     return Picture(width, height, channels, bits, [source.randrange(1 << bits) for _ in range(width * height * channels)])

@@ -48,8 +48,8 @@ class OwnNetwork:
             self.shell(command, self.folder)
         photo = cli.noise(WIDTH, HEIGHT, seed=5)
         mask = cli.mask_of(WIDTH, HEIGHT, lambda x, y: 20 <= x < 50 and 15 <= y < 40)
-        for name, kind, picture in (("photo.ppm", 6, photo), ("mask.pgm", 5, mask)):
-            (self.project / name).write_bytes(f"P{kind}\n{WIDTH} {HEIGHT}\n255\n".encode() + bytes(picture.samples))
+        cli.write_pnm(self.project / "photo.ppm", photo, 3)
+        cli.write_pnm(self.project / "mask.pgm", mask, 1)
         cli.write_png(self.project / "photo.png", photo)
         cli.write_png(self.project / "mask.png", mask)
         self.given = array.array("f", [float(photo.samples[3 * i + c]) for c in (2, 1, 0) for i in range(WIDTH * HEIGHT)] +

@@ -29,13 +29,6 @@ def run(*command, check=True, **options):
     return result
 
 
-def write_pixels(path, picture, channels):
-    """A binary PGM or PPM file of the first channels."""
-    kept = [picture.samples[i + c] for i in range(0, len(picture.samples), picture.channels) for c in range(channels)]
-    header = f"P{'6' if channels == 3 else '5'}\n{picture.width} {picture.height}\n255\n"
-    path.write_bytes(header.encode() + bytes(kept))
-
-
 class PackageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -61,9 +54,9 @@ class PackageTest(unittest.TestCase):
                                       ("photo.jpg", demo / "mask.png", filled)):
             run(program, "inpaint", "--quiet", demo / picture, hole, "-o", result, env=cls.environment)
         cls.picture, cls.mask, cls.expected = (cls.folder / name for name in ("photo.ppm", "mask.pgm", "expected.ppm"))
-        write_pixels(cls.picture, cli.read_png(photo), 3)
-        write_pixels(cls.mask, cli.read_png(mask), 1)
-        write_pixels(cls.expected, cli.read_png(filled), 3)
+        cli.write_pnm(cls.picture, cli.read_png(photo), 3)
+        cli.write_pnm(cls.mask, cli.read_png(mask), 1)
+        cli.write_pnm(cls.expected, cli.read_png(filled), 3)
 
     def files(self):
         return [path for path in self.prefix.rglob("*") if path.is_file() and not path.is_symlink()]

@@ -162,5 +162,29 @@ TEST(Region, JoinsWhatIsNear) {
             (std::vector<Box>{{150, 50, 200, 100}, {1000, 1000, 1050, 1050}}));
 }
 
+TEST(Region, HasFewBoxesOfAnyMask) {
+  constexpr int64_t kSide = 2048, kStep = 37;
+  std::vector<float> values(kSide * kSide);
+  for (int64_t y = 0; y < kSide; y += kStep) {
+    for (int64_t x = 0; x < kSide; x += kStep) values[static_cast<size_t>(y * kSide + x)] = 1;
+  }
+  const Region region = pixels_other_than(BufferView(values.data(), {1, kSide, kSide, 1}), 0);
+  EXPECT_LE(region.boxes().size(), Region::kMostBoxes);
+  for (int64_t y = 0; y < kSide; y += kStep) {
+    for (int64_t x = 0; x < kSide; x += kStep) ASSERT_TRUE(region.contains({x, y, x + 1, y + 1})) << x << " " << y;
+  }
+}
+
+// Only a run asks for a part: what a node said would have no gradient.
+TEST(RegionsOfInterest, ANodeCannotSayAPart) {
+  LoadOptions options;
+  Graph graph = read_graph(SLUICE_SOURCE_DIR "/tests/runtime/region_of_interest.graph", parse_options(options));
+  for (Node &node : graph.nodes) {
+    if (node.name == "ca") node.attributes["part"] = AttributeValue{{"0", "0", "4", "4"}};
+  }
+  const Shapes shapes{{"image", {1, 3, kHeight, kWidth}}, {"mask", {1, 1, kHeight, kWidth}}};
+  EXPECT_NE(message_of([&] { random_weights(graph, shapes, 1); }).find("part_width=0"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace sluice

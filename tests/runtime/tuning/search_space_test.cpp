@@ -7,17 +7,13 @@
 #include <fstream>
 
 #include "tests/support/message_of.h"
+#include "tests/support/text_file.h"
 
 namespace sluice::tuning {
 namespace {
 
+using testing::file_of;
 using testing::message_of;
-
-std::filesystem::path file_of(const std::string &name, const std::string &text) {
-  const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) / name;
-  std::ofstream(path) << text;
-  return path;
-}
 
 const Parameters kShipped{{"tile_x", 4}, {"tile_y", 8}};
 
