@@ -118,12 +118,16 @@ fs::path find_weights(const ModelOptions &options, MissingWeights missing) {
                                                 graph.filename().string(), shipped.string(), options.weights_option));
 }
 
+void tell_device(const std::string &device) {
+  std::string reason;
+  const bool on_cpu = find_device(device, &reason) == nullptr;
+  if (static bool said = false; device == "auto" && on_cpu && !std::exchange(said, true))
+    print_message(fmt::format("computing on the CPU: {}", reason));
+}
+
 std::shared_ptr<const Model> load_model(const ModelOptions &options, MissingWeights missing) {
   set_threads(options.threads);
-  std::string reason;
-  const bool on_cpu = find_device(options.device, &reason) == nullptr;
-  if (static bool said = false; options.device == "auto" && on_cpu && !std::exchange(said, true))
-    print_message(fmt::format("computing on the CPU: {}", reason));
+  tell_device(options.device);
   LoadOptions load;
   load.parameters = parse_settings(options.settings);
   load.device = options.device;

@@ -25,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct TrainCommand {
-  std::string recipe, data, out, resume;
+  std::string recipe, data, out, resume, device = "cpu";
   int64_t steps = 0;
   int64_t seed = -1;
   int threads = 0;
@@ -112,6 +112,7 @@ TrainOptions options_of(const TrainCommand &command, const fs::path &recipe) {
   options.out = command.out;
   options.resume = command.resume;
   options.changed_recipe = command.changed_recipe;
+  options.device = command.device;
   if (command.steps > 0) options.steps = command.steps;
   if (command.seed >= 0) options.seed = static_cast<uint64_t>(command.seed);
   options.find_graph = [recipe](const std::string &graph) { return find_network(recipe, graph); };
@@ -140,6 +141,7 @@ void train(const TrainCommand &command, ProcessGroup &group) {
       throw Error(ErrorCode::usage, fmt::format("recipe {} computes its samples: --data is of no use", recipe.name));
   });
   catch_terminations();
+  in_all(group, [&] { tell_device(command.device); });
   set_threads(command.threads > 0 ? command.threads : threads_of(group));
   TrainOptions options = options_of(command, file);
   options.group = &group;
@@ -204,6 +206,7 @@ void add_train_command(CLI::App &program) {
   command->add_option("--steps", options->steps, "Steps in all; default: the recipe's")->check(CLI::PositiveNumber);
   command->add_option("--seed", options->seed, "Seed; default: the recipe's")->check(CLI::NonNegativeNumber);
   command->add_option("--threads", options->threads, "Threads; 0, the default: one a processor");
+  add_device_option(*command, options->device);
   add_set_option(*command, options->settings);
   command->add_flag("--dry-run", options->dry_run, "Two steps with all that belongs to a long run; leaves nothing");
   command->add_flag("--changed-recipe", options->changed_recipe, "Resume although the text of the recipe has changed");

@@ -22,6 +22,7 @@
 #include "layer.h"
 #include "range_checks.h"
 #include "schedules/cpu/pack.h"
+#include "schedules/plain_stages.h"
 
 namespace sluice {
 
@@ -165,9 +166,8 @@ class ForwardGenerator : public LayerGenerator<Layer, ForwardGenerator<Layer>> {
     }
     plan.stages = this->layer.define(this->context_);
     if (!probe.empty()) {
-      for (const auto &list : {plan.stages.all(), derived.all()}) {
-        for (const auto &entry : list) Halide::Func(entry.second).compute_root();
-      }
+      store_plainly(plan.stages.all(), this->context_.device);
+      store_plainly(derived.all(), this->context_.device);
     }
     for (const Port &port : output_ports()) {
       if (probe.empty()) {
@@ -175,6 +175,7 @@ class ForwardGenerator : public LayerGenerator<Layer, ForwardGenerator<Layer>> {
       } else {
         Halide::Func copy("probe");
         copy(Halide::_) = plan.stages[port.name](Halide::_);
+        store_plainly({{port.name, copy}}, this->context_.device);
         *this->outputs_[port.name] = copy;
       }
       this->bound_output(port.name);

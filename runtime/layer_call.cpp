@@ -97,7 +97,8 @@ void call_layer(const LayerNode &layer, const Kernel &kernel, const OperandLooku
 }
 
 BufferView make_saved(const LayerNode &layer, const Kernel &kernel, const std::string &stage, int64_t group,
-                      const OperandLookup &operand, const std::function<BufferView(const Extents &)> &allocate) {
+                      const OperandLookup &operand, const std::function<BufferView(const Extents &)> &allocate,
+                      CallContext *context) {
   KernelCall query(kernel, layer.where()), call(kernel, layer.where());
   for (const std::string &name : call.inputs()) {
     const BufferView view = group_view(layer, name, operand(name, group), group);
@@ -108,7 +109,7 @@ BufferView make_saved(const LayerNode &layer, const Kernel &kernel, const std::s
   layer.bind_scalars(call);
   BufferView saved = allocate(query.query().at(stage));
   call.bind(stage, saved);
-  call.run();
+  call.run(context);
   return saved;
 }
 

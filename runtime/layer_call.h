@@ -20,7 +20,8 @@ void call_layer(const LayerNode &layer, const Kernel &kernel, const OperandLooku
 
 // Computes a stage that backward reads, for one group, into what `allocate` gives for its extents.
 BufferView make_saved(const LayerNode &layer, const Kernel &kernel, const std::string &stage, int64_t group,
-                      const OperandLookup &operand, const std::function<BufferView(const Extents &)> &allocate);
+                      const OperandLookup &operand, const std::function<BufferView(const Extents &)> &allocate,
+                      CallContext *context = nullptr);
 
 // A tensor of one element for an input that a node leaves out.
 BufferView neutral_input(const SchemaPort &port, halide_type_t type = halide_type_of<float>());

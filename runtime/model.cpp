@@ -148,6 +148,15 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
 
 Model::~Model() = default;
 
+LoadOptions Model::device_options() const {
+  LoadOptions options;
+  if (device_ == nullptr) return options;
+  options.device = options_.device;
+  options.cuda = options_.cuda;
+  options.modules = options_.modules;
+  return options;
+}
+
 // A plan at some picture size, to know the channels of every tensor; none where the graph leaves channels open or its
 // layers need another size. What is wrong then shows when a real input comes.
 std::unique_ptr<ExecutionPlan> Model::nominal_plan(int64_t size) const {

@@ -86,6 +86,7 @@ class Model {
   const Graph &graph() const { return graph_; }
   const std::vector<LayerNode> &layers() const { return layers_; }
   const Device *device() const { return device_; }  // null: the CPU
+  LoadOptions device_options() const;              // of another model in the same place
   const TensorMap &weights() const { return weights_; }
   int64_t packed_bytes() const { return packed_bytes_; }
 
@@ -104,9 +105,10 @@ class Model {
   void fill_inputs(const ExecutionPlan &plan, const TensorMap &inputs, float *arena) const;
   // By node, of those that change their state: what the node itself computed with, which is what its gradient needs.
   using UsedState = std::map<std::string, TensorMap>;
-  // `state`: tensors that stand in for weights of that name; what the run changes is put there.
+  // `state`: tensors that stand in for weights of that name; what the run changes is put there. `tensors`: of a caller
+  // that goes on where they are then; without, what outlives the run is in the arena.
   void execute(const ExecutionPlan &plan, float *arena, const RunOptions &options, TensorMap &state,
-               UsedState *used = nullptr) const;
+               UsedState *used = nullptr, DeviceTensors *tensors = nullptr) const;
 
   // Other values for weights of these names, of the same shapes, packed into the memory that is there. Not while
   // another thread uses the model. Error bad_file, naming the weight, for another name or shape.

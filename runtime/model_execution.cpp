@@ -90,7 +90,7 @@ void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, fl
   context.cancelled = options.cancel;
   if (tensors != nullptr) {
     tensors->before(step, Side::device);
-    context.blocks.push_back(&tensors->block());
+    context.blocks = tensors->blocks();
     if (packed_on_device_) context.blocks.push_back(packed_on_device_.get());
   }
   const auto seen = [&](int tensor, const Box &box) {
@@ -148,10 +148,13 @@ void Model::execute_structural(const PlannedStep &step, const ExecutionPlan &pla
 }
 
 void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &options, TensorMap &state,
-                    UsedState *used) const {
-  std::unique_ptr<DeviceTensors> tensors;
-  if (device_ != nullptr)
-    tensors = std::make_unique<DeviceTensors>(*device_, plan, arena, fmt::format("model {}", graph_.model));
+                    UsedState *used, DeviceTensors *tensors) const {
+  std::unique_ptr<DeviceTensors> own;
+  if (device_ != nullptr && tensors == nullptr) {
+    own = std::make_unique<DeviceTensors>(*device_, plan, arena, fmt::format("model {}", graph_.model));
+    own->begin_run();
+    tensors = own.get();
+  }
   std::optional<RegionsOfInterest> regions;
   if (!options.outputs.empty() && device_ == nullptr && used == nullptr) {
     std::vector<std::string> wanted;
@@ -170,14 +173,14 @@ void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &o
     if (region != nullptr) regions->clear_unread(number);
     if (region != nullptr && !region->whole) {
       for (const StepPart &part : region->parts)
-        execute_layer(step, plan, arena, options, state, used, tensors.get(), &part);
+        execute_layer(step, plan, arena, options, state, used, tensors, &part);
     } else if (step.layer != nullptr) {
-      execute_layer(step, plan, arena, options, state, used, tensors.get(), nullptr);
+      execute_layer(step, plan, arena, options, state, used, tensors, nullptr);
     } else {
-      execute_structural(step, plan, arena, options, tensors.get());
+      execute_structural(step, plan, arena, options, tensors);
     }
   }
-  if (tensors) tensors->finish();
+  if (own) own->finish();
   if (options.progress) options.progress(total, total, "");
 }
 

@@ -3,8 +3,8 @@
 # Checks the GPU kernels on a machine that has a GPU and nothing else: no compiler, no CUDA toolkit, no source tree.
 #   tools/gpu_check.sh pack [FILE]         after `make test`: programs, their libraries, fixtures and models, in one archive
 #                                          (build/gpu_check.tar.xz)
-#   gpu_check.sh run FILE RESULTS.md       there: every layer and network on the GPU against the references, a picture filled by
-#                                          GPU and CPU, times. Exit status 0 if all agree
+#   gpu_check.sh run FILE RESULTS.md       there: every layer and network on the GPU against the references, forward and backward,
+#                                          a training against the CPU's, a picture filled by GPU and CPU, times. Exit status 0 if all agree
 # --device opencl packs and runs the same for an OpenCL driver; --filter PATTERN runs some of the tests (GoogleTest's patterns).
 set -euo pipefail
 
@@ -46,8 +46,8 @@ pack() {
   done
   strip "$folder"/bin/*
   libraries_of "$folder"/bin/* | xargs cp -Lt "$folder/lib"
-  cp -r "$root"/tests/fixtures/{layers,deepfill2,sketchfill,guidenet,dfn,spatio_temporal} "$folder/tests/fixtures/"
-  find "$folder/tests/fixtures" -type f ! -name '*.safetensors' -delete
+  cp -r "$root"/tests/fixtures/{layers,deepfill2,sketchfill,guidenet,dfn,spatio_temporal,training} "$folder/tests/fixtures/"
+  find "$folder/tests/fixtures" -type f ! -name '*.safetensors' ! -path '*/training/*' -delete
   cp "$root"/models/*.graph "$root"/models/*.names "$root"/models/inpaint_small.safetensors "$folder/models/"
   cp "$root"/docs/demo/photo.jpg "$root"/docs/demo/mask.png "$root/bench/layer_work.txt" "${BASH_SOURCE[0]}" "$folder/"
   mkdir -p "$(dirname "$file")"

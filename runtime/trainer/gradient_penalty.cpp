@@ -50,7 +50,7 @@ void PenaltyGradients::turn(size_t index) {
     const double share = penalty.centre == 0 ? 1 : norm > 0 ? 1 - penalty.centre / norm : 0;
     for (float &g : own) g = static_cast<float>(2 * share * g / static_cast<double>(samples));
   }
-  fill_input(GraphInput{}, gradient, pass_.value(penalty.direction));
+  fill_input(GraphInput{}, gradient, pass_.changing_value(penalty.direction));
   values_[penalty.name] = value;
 }
 

@@ -59,7 +59,7 @@ void PicturePools::before_step(int step) {
   const auto found = due_.find(step);
   if (found == due_.end()) return;
   const PicturePool &pool = pools_[found->second];
-  const BufferView view = pass_.value(pool.name);
+  const BufferView view = pass_.changing_value(pool.name);
   StoredTensor batch = read_output(view);
   Draws draws(seed_, step_ + " pool " + pool.name, round_);
   exchange(batch, next_.at(step_ + "." + pool.name), pool.size, draws);

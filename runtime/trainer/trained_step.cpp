@@ -54,7 +54,7 @@ std::map<std::string, std::vector<int64_t>> shapes_of(const Graph &graph, const 
 }  // namespace
 
 TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const StepGraph &graph, TrainingState &state,
-                         ProcessGroup &group)
+                         ProcessGroup &group, const std::string &device)
     : step_(step),
       group_(group),
       objectives_(graph.objectives),
@@ -72,6 +72,7 @@ TrainedStep::TrainedStep(const Recipe &recipe, const RecipeStep &step, const Ste
   LoadOptions load;
   load.mode = "train";
   load.purpose = "training";
+  load.device = device;
   model_ = std::make_unique<Model>(graph.graph, std::move(initial), load);
   auto shapes = shapes_of(graph.graph, recipe.data);
   for (const auto &[name, shape] : shapes) inputs_.push_back(name);

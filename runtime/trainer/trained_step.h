@@ -34,9 +34,10 @@ struct StepResult {
 class TrainedStep {
  public:
   // Takes its optimiser's state from `state`, or puts the zeros it begins with there. The processes of `group`, which
-  // outlives it, do each step together, on a batch of their own each: losses and gradients are means over them.
+  // outlives it, do each step together, on a batch of their own each: losses and gradients are means over them. Forward
+  // and backward are computed on `device` (LoadOptions), the update on the CPU.
   TrainedStep(const Recipe &recipe, const RecipeStep &step, const StepGraph &graph, TrainingState &state,
-              ProcessGroup &group = alone());
+              ProcessGroup &group = alone(), const std::string &device = "cpu");
 
   const std::string &name() const { return step_.name; }
   int64_t updates() const { return step_.updates; }  // in a round

@@ -211,7 +211,7 @@ void Trainer::check_fit(const TrainingState &found, const std::string &file) con
 void Trainer::make_steps() {
   for (const RecipeStep &step : recipe_.steps) {
     const StepGraph graph = compose_step(recipe_, step, forms_, KernelTable::linked().composites());
-    trained_.push_back(std::make_unique<TrainedStep>(recipe_, step, graph, state_, group_));
+    trained_.push_back(std::make_unique<TrainedStep>(recipe_, step, graph, state_, group_, options_.device));
   }
   if (recipe_.sample.every == 0 || !leads()) return;
   const auto network = std::find_if(recipe_.networks.begin(), recipe_.networks.end(),

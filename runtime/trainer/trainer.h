@@ -27,6 +27,7 @@ struct TrainOptions {
   std::filesystem::path out;     // a folder, made if need be
   std::string resume;            // empty: begin; "latest": the newest checkpoint of `out`; else a checkpoint file
   bool changed_recipe = false;   // resume although the recipe is not the one that the checkpoint was made with
+  std::string device = "cpu";    // LoadOptions::device of what is trained
   std::optional<int64_t> steps;  // in place of the recipe's
   std::optional<uint64_t> seed;
   // The graph file of a network. Default: the name is a file.

@@ -5,7 +5,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
+#include "runtime/device_tensors.h"
 #include "runtime/graph_composites.h"
 #include "runtime/graph_file.h"
 
@@ -32,10 +34,11 @@ std::string graph_text(const Node &node, const std::string &op, const std::set<s
 
 }  // namespace
 
-std::unique_ptr<DataGradient> DataGradient::make(const ExecutionPlan &plan, const PlannedStep &step) {
+std::unique_ptr<DataGradient> DataGradient::make(const Model &model, const ExecutionPlan &plan,
+                                                 const PlannedStep &step) {
   const LayerNode &layer = *step.layer;
   const std::string op = layer.node().op + "_data_gradient";
-  LoadOptions options;
+  LoadOptions options = model.device_options();
   options.table = &layer.table();
   const GraphComposites composites(&options.table->composites(), options.mode);
   const Extents &input = extents_of(plan, step.inputs[0]), &output = extents_of(plan, step.outputs[0]);
@@ -55,13 +58,19 @@ std::unique_ptr<DataGradient> DataGradient::make(const ExecutionPlan &plan, cons
                                                         std::move(weights), options, {{"gradient", output}}));
 }
 
-void DataGradient::run(const BufferView &weight, const BufferView &gradient, const BufferView &result, float *arena) {
+void DataGradient::run(const BufferView &weight, const BufferView &gradient, const BufferView &result, float *arena,
+                       const std::vector<const DeviceBlock *> &blocks) {
   model_.replace_weights({{kWeight, StoredTensor::of_f32({weight.extents.rbegin(), weight.extents.rend()},
                                                          static_cast<const float *>(weight.data))}});
   plan_.bind("gradient", gradient);
   plan_.bind("result", result);
+  std::optional<DeviceTensors> tensors;
+  if (model_.device() != nullptr) {
+    tensors.emplace(*model_.device(), plan_, arena, "model " + model_.graph().model);
+    for (const DeviceBlock *block : blocks) tensors->add_block(*block);
+  }
   TensorMap state;
-  model_.execute(plan_, arena, {}, state);
+  model_.execute(plan_, arena, {}, state, nullptr, tensors ? &*tensors : nullptr);
 }
 
 }  // namespace sluice

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/device.h"
 #include "runtime/layer_call.h"
 #include "runtime/training/training_pass.h"
 #include "runtime/training/views.h"
@@ -11,6 +12,7 @@ namespace sluice {
 namespace {
 
 constexpr std::string_view kGradient = "grad_", kSaved = "saved_";
+constexpr int kNoTensor = -1;
 constexpr const char *kDerived = "derived_", *kUpstream = "upstream_", *kWeight = "weight";
 
 }  // namespace
@@ -42,22 +44,36 @@ class TrainingPass::Call {
     } else {
       run_kernel(layer_.kernel("backward"));
     }
-    for (const auto &[from, to] : to_add_) add_view(from, to);
+    for (const auto &[from, tensor, to] : to_add_) add_view(from, tensor == kNoTensor ? to : pass_.adjoint_on_host(tensor));
   }
 
  private:
   void run_kernel(const Kernel &kernel) {
     const std::string seed = std::string(kGradient) + layer_.schema().outputs[0].name;
-    call_layer(layer_, kernel, [&](const std::string &argument, int64_t group) {
-      if (argument == seed) return upstream_;
-      if (argument.starts_with(kSaved)) return saved(argument.substr(kSaved.size()), group);
-      for (const char *kind : {kDerived, kUpstream}) {
-        if (argument.starts_with(kind)) return passed(kind, argument.substr(std::string(kind).size()));
-      }
-      if (!argument.starts_with(kGradient)) return pass_.operand(step_, argument);
-      const std::string port = argument.substr(kGradient.size());
-      return passes_on_ && port == kWeight ? passed(kUpstream, port) : gradient(port);
-    });
+    CallContext context = call_context();
+    call_layer(
+        layer_, kernel,
+        [&](const std::string &argument, int64_t group) {
+          if (argument == seed) return upstream_;
+          if (argument.starts_with(kSaved)) return saved(argument.substr(kSaved.size()), group);
+          for (const char *kind : {kDerived, kUpstream}) {
+            if (argument.starts_with(kind)) return passed(kind, argument.substr(std::string(kind).size()));
+          }
+          if (!argument.starts_with(kGradient)) return pass_.operand(step_, argument);
+          const std::string port = argument.substr(kGradient.size());
+          return passes_on_ && port == kWeight ? passed(kUpstream, port) : gradient(port);
+        },
+        &context);
+  }
+
+  // On a device: what a kernel reads of tensors is there.
+  CallContext call_context() {
+    if (pass_.model_.device() == nullptr) return {};
+    for (const int tensor : step_.inputs) pass_.device_values_->bring(tensor, DeviceTensors::Side::device);
+    pass_.device_adjoints_->bring(step_.outputs[0], DeviceTensors::Side::device);
+    CallContext context = pass_.model_.device()->call_context();
+    context.blocks = pass_.device_adjoints_->blocks();
+    return context;
   }
 
   // What the linear part sees of a weight is another tensor where the node has state (vectors of a spectral norm).
@@ -78,7 +94,8 @@ class TrainingPass::Call {
     }
     if (data_ == nullptr) return;
     const BufferView weight = derived ? passed(kDerived, kWeight) : pass_.operand(step_, kWeight);
-    data_->run(weight, upstream_, gradient(layer_.schema().inputs[0].name), pass_.data_arena_.get());
+    data_->run(weight, upstream_, gradient(layer_.schema().inputs[0].name), pass_.data_arena_.get(),
+               call_context().blocks);
   }
 
   // A tensor that one of the step's kernels leaves for another.
@@ -110,10 +127,11 @@ class TrainingPass::Call {
     if (pass_.reach_->carries[static_cast<size_t>(tensor)] == 0) return temporary(extents);
     if (pass_.untouched_root(tensor)) {
       pass_.touched_[static_cast<size_t>(tensor)] = 1;
+      if (pass_.device_adjoints_) pass_.device_adjoints_->wrote(tensor, DeviceTensors::Side::device);
       return pass_.adjoint(tensor);
     }
-    to_add_.emplace_back(temporary(extents), pass_.touched_adjoint(tensor));
-    return to_add_.back().first;
+    to_add_.push_back({temporary(extents), tensor, {}});
+    return to_add_.back().from;
   }
 
   BufferView place_weight(const std::string &name, const Extents &extents) {
@@ -125,8 +143,8 @@ class TrainingPass::Call {
     BufferView whole(wanted->second.f32(), extents);
     bool &written = pass_.written_.at(name);
     if (!std::exchange(written, true)) return whole;
-    to_add_.emplace_back(temporary(extents), whole);  // shared by several nodes
-    return to_add_.back().first;
+    to_add_.push_back({temporary(extents), kNoTensor, whole});  // shared by several nodes
+    return to_add_.back().from;
   }
 
   // Several tensors, one after the other along the outermost axis.
@@ -142,7 +160,7 @@ class TrainingPass::Call {
       if (wanted != pass_.weight_gradients_.end()) {
         StoredTensor &sum = wanted->second;
         if (!std::exchange(pass_.written_.at(part), true)) std::fill_n(sum.f32(), sum.elements(), 0.0f);
-        to_add_.emplace_back(from, BufferView(sum.f32(), own));
+        to_add_.push_back({from, kNoTensor, BufferView(sum.f32(), own)});
       }
       values += from.elements();
     }
@@ -154,10 +172,11 @@ class TrainingPass::Call {
   }
 
   BufferView saved(const std::string &stage, int64_t group) {
+    CallContext context = call_context();
     return make_saved(
         layer_, layer_.kernel("saved", {{"stage", stage}}), stage, group,
         [&](const std::string &argument, int64_t) { return pass_.operand(step_, argument); },
-        [&](const Extents &extents) { return temporary(extents); });
+        [&](const Extents &extents) { return temporary(extents); }, &context);
   }
 
   TrainingPass &pass_;
@@ -168,7 +187,12 @@ class TrainingPass::Call {
   bool passes_on_ = false;  // the weight's gradient is that of what the linear part sees of it
   std::map<std::string, BufferView> passed_;
   std::map<std::string, BufferView> made_;
-  std::vector<std::pair<BufferView, BufferView>> to_add_;
+  struct Addition {
+    BufferView from;
+    int tensor;     // whose adjoint it goes to, or kNoTensor
+    BufferView to;  // then
+  };
+  std::vector<Addition> to_add_;
 };
 
 void TrainingPass::differentiate(size_t index) { Call(*this, index).run(); }

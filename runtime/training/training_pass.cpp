@@ -59,6 +59,12 @@ TrainingPass::TrainingPass(const Model &model, const std::map<std::string, std::
                               model.graph().model, name, model.graph().multiple, shape_text(shape)));
     }
   }
+  if (const Device *device = model.device()) {
+    const std::string where = fmt::format("model {}, training", model.graph().model);
+    device_values_ = std::make_unique<DeviceTensors>(*device, values_plan_, values_.get(), where);
+    device_adjoints_ = std::make_unique<DeviceTensors>(*device, adjoints_plan_, adjoints_.get(), where);
+    device_adjoints_->add_block(*device_values_->blocks()[0]);
+  }
   std::vector<std::string> to;
   for (const GraphInput &input : model.graph().inputs) {
     if (options_.input_gradients) to.push_back(input.name);
@@ -163,7 +169,7 @@ void TrainingPass::make_data_gradients() {
       return reach.needed[s] != 0 && reach.carries[static_cast<size_t>(step.inputs[0])] != 0;
     };
     if (!wants(whole_) && std::none_of(probes_.begin(), probes_.end(), wants)) continue;
-    auto made = DataGradient::make(values_plan_, step);
+    auto made = DataGradient::make(model_, values_plan_, step);
     if (!made) continue;
     bytes = std::max(bytes, made->arena_bytes());
     data_gradients_[s] = std::move(made);
@@ -174,11 +180,12 @@ void TrainingPass::make_data_gradients() {
 void TrainingPass::forward(const TensorMap &inputs, const RunOptions &options) {
   first_given_input(model_.graph(), inputs);  // refuses unknown names
   model_.fill_inputs(values_plan_, inputs, values_.get());
+  if (device_values_) device_values_->begin_run();
   state_.clear();
   used_state_.clear();
   RunOptions together = options;
   together.group = options_.group;
-  model_.execute(values_plan_, values_.get(), together, state_, &used_state_);
+  model_.execute(values_plan_, values_.get(), together, state_, &used_state_, device_values_.get());
 }
 
 std::string TrainingPass::tensor_of(const std::string &name) const {
@@ -189,12 +196,20 @@ std::string TrainingPass::tensor_of(const std::string &name) const {
 }
 
 BufferView TrainingPass::value(const std::string &name) const {
-  return values_plan_.view(values_plan_.tensor(tensor_of(name)), values_.get());
+  const int tensor = values_plan_.tensor(tensor_of(name));
+  if (device_values_) device_values_->bring(tensor, DeviceTensors::Side::host);
+  return values_plan_.view(tensor, values_.get());
+}
+
+BufferView TrainingPass::changing_value(const std::string &name) {
+  const BufferView view = value(name);
+  if (device_values_) device_values_->wrote(values_plan_.tensor(tensor_of(name)), DeviceTensors::Side::host);
+  return view;
 }
 
 std::string TrainingPass::first_non_finite_value() const {
-  for (size_t t = 0; t < values_plan_.tensors().size(); t++) {
-    if (!all_finite(values_plan_.view(static_cast<int>(t), values_.get()))) return values_plan_.tensors()[t].name;
+  for (const PlannedTensor &tensor : values_plan_.tensors()) {
+    if (!all_finite(value(tensor.name))) return tensor.name;
   }
   return "";
 }
@@ -211,6 +226,11 @@ bool TrainingPass::untouched_root(int tensor) const {
   return root(tensor) == tensor && touched_[static_cast<size_t>(tensor)] == 0;
 }
 
+void TrainingPass::forget_adjoints() {
+  touched_.assign(adjoints_plan_.tensors().size(), 0);
+  if (device_adjoints_) device_adjoints_->forget();
+}
+
 // What is added to begins with zeros.
 void TrainingPass::touch(int tensor) {
   const int whole = root(tensor);
@@ -218,10 +238,21 @@ void TrainingPass::touch(int tensor) {
   touched_[static_cast<size_t>(whole)] = 1;
   const BufferView view = adjoint(whole);
   std::fill_n(static_cast<float *>(view.data), view.elements(), 0.0f);
+  if (device_adjoints_) device_adjoints_->wrote(whole, DeviceTensors::Side::host);
 }
 
 BufferView TrainingPass::touched_adjoint(int tensor) {
   touch(tensor);
+  return adjoint(tensor);
+}
+
+// To be added to, or read.
+BufferView TrainingPass::adjoint_on_host(int tensor) {
+  touch(tensor);
+  if (device_adjoints_) {
+    device_adjoints_->bring(tensor, DeviceTensors::Side::host);
+    device_adjoints_->wrote(tensor, DeviceTensors::Side::host);
+  }
   return adjoint(tensor);
 }
 
@@ -247,11 +278,11 @@ BufferView TrainingPass::operand(const PlannedStep &step, const std::string &nam
 
 // Adjoint of a concat: slices that live inside it are there already, copied ones take theirs.
 void TrainingPass::split(const PlannedStep &step) {
-  BufferView slice = touched_adjoint(step.outputs[0]);
+  BufferView slice = adjoint_on_host(step.outputs[0]);
   for (const int input : step.inputs) {
     const BufferView part = adjoint(input);
     slice.extents = part.extents;
-    if (slice.data != part.data) add_view(slice, touched_adjoint(input));
+    if (slice.data != part.data) add_view(slice, adjoint_on_host(input));
     slice.data = static_cast<float *>(slice.data) + part.extents[0];
   }
 }
@@ -263,10 +294,10 @@ void TrainingPass::walk(size_t index) {
   if (step.layer != nullptr) return differentiate(index);
   if (step.node->op == "concat") return split(step);
   if (step.node->op == "all_gather") {
-    return add_gathered(options_.group == nullptr ? alone() : *options_.group, touched_adjoint(step.outputs[0]),
-                        touched_adjoint(step.inputs[0]));
+    return add_gathered(options_.group == nullptr ? alone() : *options_.group, adjoint_on_host(step.outputs[0]),
+                        adjoint_on_host(step.inputs[0]));
   }
-  if (step.node->op == "reshape") add_reshaped(touched_adjoint(step.outputs[0]), touched_adjoint(step.inputs[0]));
+  if (step.node->op == "reshape") add_reshaped(adjoint_on_host(step.outputs[0]), adjoint_on_host(step.inputs[0]));
   // The adjoint of a slice lies inside that of its whole.
 }
 
@@ -280,7 +311,7 @@ void TrainingPass::walk_back(const Reach &reach, const RunOptions &options, cons
 }
 
 void TrainingPass::backward(const TensorMap &output_gradients, const RunOptions &options, const Finished &finished) {
-  touched_.assign(adjoints_plan_.tensors().size(), 0);
+  forget_adjoints();
   for (auto &[name, written] : written_) written = false;
   for (const auto &[name, gradient] : output_gradients) {
     const int tensor = adjoints_plan_.tensor(tensor_of(name));
@@ -294,7 +325,7 @@ void TrainingPass::backward(const TensorMap &output_gradients, const RunOptions 
     std::vector<float> dense(static_cast<size_t>(BufferView(nullptr, extents).elements()));
     const BufferView copy(dense.data(), extents);
     fill_input(GraphInput{}, gradient, copy);
-    add_view(copy, touched_adjoint(tensor));
+    add_view(copy, adjoint_on_host(tensor));
   }
   walk_back(whole_, options, [&](size_t step) {
     for (const std::string &name : finished_[step]) {
@@ -308,16 +339,16 @@ void TrainingPass::backward(const TensorMap &output_gradients, const RunOptions 
     if (!written) std::fill_n(gradient.f32(), gradient.elements(), 0.0f);
   }
   if (!options_.input_gradients) return;
-  for (const GraphInput &input : model_.graph().inputs) touch(adjoints_plan_.tensor(input.name));
+  for (const GraphInput &input : model_.graph().inputs) adjoint_on_host(adjoints_plan_.tensor(input.name));
 }
 
 BufferView TrainingPass::tensor_gradient(size_t index) {
   const auto &[of, at] = options_.tensor_gradients.at(index);
-  touched_.assign(adjoints_plan_.tensors().size(), 0);
-  const BufferView seed = touched_adjoint(adjoints_plan_.tensor(of));
+  forget_adjoints();
+  const BufferView seed = adjoint_on_host(adjoints_plan_.tensor(of));
   fill_constant(1, as_picture(seed).extents[1], as_picture(seed).extents[2], seed);
   walk_back(probes_[index], {});
-  return touched_adjoint(adjoints_plan_.tensor(at));
+  return adjoint_on_host(adjoints_plan_.tensor(at));
 }
 
 BufferView TrainingPass::input_gradient(const std::string &input) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/arena.h"
+#include "runtime/device_tensors.h"
 #include "runtime/model.h"
 #include "runtime/training/data_gradient.h"
 
@@ -25,8 +26,9 @@ struct PassOptions {
 };
 
 // Values of all tensors are kept for backward; their gradients share memory as soon as they are used up, so that they
-// take about what a run without training takes. Not for several threads at once. The model must outlive the pass; its
-// weights may change between passes.
+// take about what a run without training takes. On a device both stay there between kernels; what is asked of a pass is
+// brought to the host. Not for several threads at once. The model must outlive the pass; its weights may change between
+// passes.
 class TrainingPass {
  public:
   // `shapes`: n c h w, of the inputs that forward() will be given.
@@ -36,6 +38,9 @@ class TrainingPass {
   void forward(const TensorMap &inputs, const RunOptions &options = {});
   // A tensor of the last forward(), or what makes an output, by name. Error not_found.
   BufferView value(const std::string &name) const;
+  // The same, to be changed: between two steps of a forward(), from RunOptions::progress, what follows reads what is put
+  // there.
+  BufferView changing_value(const std::string &name);
   // The first tensor, in the order of the graph, of the last forward() that holds a value that is not finite, or "".
   std::string first_non_finite_value() const;
   // What the last forward() made of the state, by weight name.
@@ -81,9 +86,11 @@ class TrainingPass {
   using Stepped = std::function<void(size_t step)>;
   void walk_back(const Reach &reach, const RunOptions &options, const Stepped &stepped = {});
   void find_finished();
+  void forget_adjoints();
   void touch(int tensor);
   BufferView adjoint(int tensor) { return adjoints_plan_.view(tensor, adjoints_.get()); }
   BufferView touched_adjoint(int tensor);
+  BufferView adjoint_on_host(int tensor);
   bool untouched_root(int tensor) const;
   int root(int tensor) const;
   BufferView operand(const PlannedStep &step, const std::string &name) const;
@@ -95,6 +102,7 @@ class TrainingPass {
   PassOptions options_;
   ExecutionPlan values_plan_, adjoints_plan_;
   Arena values_, adjoints_;
+  std::unique_ptr<DeviceTensors> device_values_, device_adjoints_;  // of a model on a device: where they are
   Reach whole_;                                     // of backward()
   std::vector<Reach> probes_;                       // of tensor_gradient()
   const Reach *reach_ = nullptr;                    // of the walk

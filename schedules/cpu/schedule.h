@@ -5,12 +5,11 @@
 #include <vector>
 
 #include "generators/layer.h"
+#include "schedules/plain_axes.h"
 
 namespace sluice {
 
-// The loops over `axes`, which a definition names as they are: the last two in parallel, a first one in vectors. Those
-// that it reduces or places by an expression stay where they are, so that an element's sum has one order whatever
-// thread it is on.
+// The loops over `axes`, plain ones: the last two in parallel, a first one in vectors.
 inline void spread(Halide::Stage stage, std::vector<Halide::Var> axes, const Halide::Var &innermost, const Plan &plan) {
   using namespace Halide;
   const Var row("row"), vectors("vectors");
@@ -37,14 +36,8 @@ inline void store_every_stage(Plan &plan) {
       if (axes.size() < kPicture) continue;
       spread(stage, axes, axes[0], plan);
       for (int u = 0; u < stage.num_update_definitions(); u++) {
-        std::vector<Var> plain;
-        const std::vector<Expr> places = stage.update_args(u);
-        for (size_t d = 0; d < axes.size(); d++) {
-          const auto *variable = places[d].as<Internal::Variable>();
-          if (variable != nullptr && variable->name == axes[d].name()) plain.push_back(axes[d]);
-        }
         stage.update(u).unscheduled();
-        spread(stage.update(u), plain, axes[0], plan);
+        spread(stage.update(u), plain_axes(stage, u), axes[0], plan);
       }
     }
   }

@@ -3,3 +3,4 @@
 #include "schedules/cuda/schedule.h"
 
 SLUICE_SCHEDULE(cuda, batch_moments, forward) { sluice::launch_every_stage(plan); }
+SLUICE_SCHEDULE(cuda, batch_moments, backward) { sluice::launch_every_gradient(plan); }

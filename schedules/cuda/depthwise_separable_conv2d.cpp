@@ -12,3 +12,4 @@ SLUICE_SCHEDULE(cuda, depthwise_separable_conv2d, forward) {
   plan.stages["depthwise_sum"].compute_at(depthwise, thread);
   sluice::launch_output(plan);
 }
+SLUICE_SCHEDULE(cuda, depthwise_separable_conv2d, backward) { sluice::launch_every_gradient(plan); }

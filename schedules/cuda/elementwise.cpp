@@ -3,3 +3,4 @@
 #include "schedules/cuda/schedule.h"
 
 SLUICE_SCHEDULE(cuda, elementwise, forward) { sluice::launch_output(plan); }
+SLUICE_SCHEDULE(cuda, elementwise, backward) { sluice::launch_every_gradient(plan); }

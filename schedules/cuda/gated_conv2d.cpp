@@ -3,3 +3,4 @@
 #include "schedules/cuda/schedule.h"
 
 SLUICE_SCHEDULE(cuda, gated_conv2d, forward) { sluice::launch_output(plan); }
+SLUICE_SCHEDULE(cuda, gated_conv2d, backward) { sluice::launch_every_gradient(plan); }

@@ -3,3 +3,4 @@
 #include "schedules/cuda/schedule.h"
 
 SLUICE_SCHEDULE(cuda, gated_conv3d, forward) { sluice::launch_output(plan); }
+SLUICE_SCHEDULE(cuda, gated_conv3d, backward) { sluice::launch_every_gradient(plan); }

@@ -8,3 +8,4 @@ SLUICE_SCHEDULE(cuda, generated_guided_conv2d, forward) {
   sluice::launch_guided(plan);
   plan.stages["kernels"].compute_at(plan.stages["sum"], plan.stages["sum"].rvars()[0]);
 }
+SLUICE_SCHEDULE(cuda, generated_guided_conv2d, backward) { sluice::launch_every_gradient(plan); }

@@ -17,9 +17,7 @@ inline void launch_guided(Plan &plan, const std::vector<std::string> &stored = {
   for (const auto &entry : plan.stages.all()) {
     Func stage = entry.second;
     if (std::find(stored.begin(), stored.end(), entry.first) != stored.end()) {
-      stage.compute_root();
-      launch(stage, stage.args());
-      for (int u = 0; u < stage.num_update_definitions(); u++) launch(stage.update(u), stage.args());
+      launch_stored(stage);
     } else if (stage.has_update_definition()) {
       stage.compute_at(output, thread);
     }

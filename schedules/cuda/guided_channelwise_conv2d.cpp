@@ -3,3 +3,4 @@
 #include "schedules/cuda/guided.h"
 
 SLUICE_SCHEDULE(cuda, guided_channelwise_conv2d, forward) { sluice::launch_guided(plan); }
+SLUICE_SCHEDULE(cuda, guided_channelwise_conv2d, backward) { sluice::launch_every_gradient(plan); }

@@ -8,3 +8,4 @@ SLUICE_SCHEDULE(cuda, guided_local_conv2d, forward) {
   if (plan.stages.has("partial"))
     plan.stages["partial"].compute_at(plan.stages["total"], plan.stages["total"].rvars()[0]);
 }
+SLUICE_SCHEDULE(cuda, guided_local_conv2d, backward) { sluice::launch_every_gradient(plan); }

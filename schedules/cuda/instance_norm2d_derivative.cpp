@@ -3,3 +3,4 @@
 #include "schedules/cuda/schedule.h"
 
 SLUICE_SCHEDULE(cuda, instance_norm2d_derivative, forward) { sluice::launch_every_stage(plan); }
+SLUICE_SCHEDULE(cuda, instance_norm2d_derivative, backward) { sluice::launch_every_gradient(plan); }

@@ -3,3 +3,4 @@
 #include "schedules/cuda/schedule.h"
 
 SLUICE_SCHEDULE(cuda, l2_normalize, forward) { sluice::launch_every_stage(plan); }
+SLUICE_SCHEDULE(cuda, l2_normalize, backward) { sluice::launch_every_gradient(plan); }

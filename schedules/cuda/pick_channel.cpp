@@ -3,3 +3,4 @@
 #include "schedules/cuda/schedule.h"
 
 SLUICE_SCHEDULE(cuda, pick_channel, forward) { sluice::launch_output(plan); }
+SLUICE_SCHEDULE(cuda, pick_channel, backward) { sluice::launch_every_gradient(plan); }

@@ -2,15 +2,20 @@
 // What every GPU schedule may use. The same schedules serve CUDA and OpenCL; nothing here is tuned yet.
 #pragma once
 #include "generators/layer.h"
+#include "schedules/plain_axes.h"
 
 namespace sluice {
 
 constexpr int kThreads = 64;
 
-// All pure dimensions of one definition as one index, kThreads of them a block.
+// These dimensions of one definition as one index, kThreads of them a block; without any it is one thread's.
 template <typename Definition>
 void launch(Definition definition, std::vector<Halide::Var> dimensions) {
   using namespace Halide;
+  if (dimensions.empty()) {
+    definition.gpu_single_thread();
+    return;
+  }
   const Var thread("thread");
   Var all = dimensions[0];
   for (size_t d = 1; d < dimensions.size(); d++) {
@@ -21,14 +26,22 @@ void launch(Definition definition, std::vector<Halide::Var> dimensions) {
   definition.gpu_tile(all, thread, kThreads, TailStrategy::GuardWithIf);
 }
 
-// Every stage stored once, one thread an element.
+// The stage stored once, one thread an element; of updates a thread all that goes to other places than its own.
+inline void launch_stored(Halide::Func stage) {
+  stage.compute_root();
+  launch(stage, stage.args());
+  for (int u = 0; u < stage.num_update_definitions(); u++) launch(stage.update(u), plain_axes(stage, u));
+}
+
 inline void launch_every_stage(Plan &plan) {
-  for (const auto &entry : plan.stages.all()) {
-    Halide::Func stage = entry.second;
-    stage.compute_root();
-    launch(stage, stage.args());
-    for (int u = 0; u < stage.num_update_definitions(); u++) launch(stage.update(u), stage.args());
-  }
+  for (const auto &[name, stage] : plan.stages.all()) launch_stored(stage);
+}
+
+// Backward, plain: no stage is computed twice. No atomics: what several terms are added to is one thread's, in the
+// order of the terms.
+inline void launch_every_gradient(Plan &plan) {
+  launch_every_stage(plan);
+  for (const auto &[name, stage] : plan.gradients.all()) launch_stored(stage);
 }
 
 // As launch(), for definitions that compute other stages by the thread: a block is a tile of 8 channels (a panel of

@@ -3,3 +3,4 @@
 #include "schedules/cuda/schedule.h"
 
 SLUICE_SCHEDULE(cuda, softmax, forward) { sluice::launch_every_stage(plan); }
+SLUICE_SCHEDULE(cuda, softmax, backward) { sluice::launch_every_gradient(plan); }

@@ -228,6 +228,18 @@ TEST_P(CudaCase, Launches) {
   EXPECT_GT(cuda_launches().size(), before);
 }
 
+// The stand-in computes nothing: what the gradients are is for other tests.
+TEST_P(CudaCase, LaunchesBackward) {
+  const Problem problem(GetParam(), false);
+  if (!problem.schema().has_gradient()) return;
+  const Array<double> value = problem.reference().value(problem.attributes(), problem.operands());
+  for (const LoadOptions &options : {on_cuda(), for_training(on_cuda())}) {
+    const size_t before = cuda_launches().size();
+    float_gradients(problem, random_like(value.shape, 7), options);
+    EXPECT_GT(cuda_launches().size(), before);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, CudaCase, ::testing::ValuesIn(cases()), case_name);
 
 class CudaNetwork : public ::testing::TestWithParam<NetworkCase> {};

@@ -4,6 +4,7 @@
 
 #include "runtime/graph_file.h"
 #include "runtime/model.h"
+#include "runtime/training/gradients.h"
 #include "tests/device/device_driver.h"
 #include "tests/support/layer_fixture.h"
 #include "weights_io/names/names.h"
@@ -47,6 +48,7 @@ TEST_F(DeviceDeepFill, WholeNetworkAsTheReference) {
 
 int main(int argc, char **argv) {
   ::testing::InitGoogleTest(&argc, argv);
+  sluice::register_training();
   sluice::testing::watch_device();
   return RUN_ALL_TESTS();
 }

@@ -249,9 +249,27 @@ Operands<double> derived_gradients(const Problem &problem, const Array<double> &
   return DoubleBackward(problem, grad_output).run();
 }
 
-Operands<double> float_gradients(const Problem &problem, const Array<double> &grad_output, const std::string &purpose) {
-  LoadOptions options;
-  options.purpose = purpose;
+LoadOptions for_training(LoadOptions options) {
+  options.purpose = "training";
+  return options;
+}
+
+double derivative_along(const Problem &problem, const Array<double> &grad_output, const std::string &port,
+                        const Array<double> &direction) {
+  constexpr double kStep = 1e-30;
+  Operands<Complex> moved;
+  for (const auto &[name, array] : problem.operands()) {
+    moved[name] = Array<Complex>(array.shape);
+    for (size_t i = 0; i < array.values.size(); i++)
+      moved[name].values[i] = Complex(array.values[i], name == port ? kStep * direction.values[i] : 0);
+  }
+  const Array<Complex> result = problem.reference().derivative(problem.attributes(), moved);
+  double sum = 0;
+  for (size_t i = 0; i < result.values.size(); i++) sum += result.values[i].imag() / kStep * grad_output.values[i];
+  return sum;
+}
+
+Operands<double> float_gradients(const Problem &problem, const Array<double> &grad_output, const LoadOptions &options) {
   const std::string layer = problem.layer_case().layer;
   const Model model(parse_graph(graph_text(problem.layer_case()), layer + ".graph", parse_options(options)),
                     problem.tensors(true), options);

@@ -77,10 +77,15 @@ bool is_telling(const Array<double> &reference);
 
 Array<double> random_like(const std::vector<int64_t> &shape, uint32_t seed, bool whole_numbers = false);
 
-// Gradients of sum(output * grad_output) by port, in the shapes of files: by the derived kernel in double, and by the
-// one in float32 as training runs it. Ports that the problem's node doesn't have are left out.
+// Gradients of sum(output * grad_output) by port, in the shapes of files: by the derived kernel in double, and by those
+// in float32 of a model with these options. Ports that the problem's node doesn't have are left out.
 Operands<double> derived_gradients(const Problem &problem, const Array<double> &grad_output);
 Operands<double> float_gradients(const Problem &problem, const Array<double> &grad_output,
-                                 const std::string &purpose = "inference");
+                                 const LoadOptions &options = {});
+LoadOptions for_training(LoadOptions options = {});
+
+// d sum(output * grad_output) along a direction of an operand, by a complex step through the reference.
+double derivative_along(const Problem &problem, const Array<double> &grad_output, const std::string &port,
+                        const Array<double> &direction);
 
 }  // namespace sluice::testing
