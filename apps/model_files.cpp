@@ -105,6 +105,7 @@ void add_run_options(CLI::App &command, ModelOptions &options) {
   command.add_option("--threads", options.threads, "Threads; 0, the default: one a processor");
   add_device_option(command, options.device);
   add_set_option(command, options.settings);
+  command.add_flag("!--no-prepack", options.prepack, "Pack weights in each run, layer by layer: less memory, slower");
 }
 
 fs::path find_weights(const ModelOptions &options, MissingWeights missing) {
@@ -138,6 +139,7 @@ std::shared_ptr<const Model> load_model(const ModelOptions &options, MissingWeig
   load.algorithm = options.algorithm;
   load.purpose = options.purpose;
   load.keep_weights = options.keep_weights;
+  load.prepack = options.prepack;
   return Model::load(find_graph(options.model), find_weights(options, missing), load);
 }
 

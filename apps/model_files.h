@@ -47,12 +47,13 @@ struct ModelOptions {
   int threads = 0;
   std::vector<std::string> settings;
   bool keep_weights = false;  // see LoadOptions
+  bool prepack = true;
 };
 
 void add_set_option(CLI::App &command, std::vector<std::string> &settings);
 void add_device_option(CLI::App &command, std::string &device);  // --device
 void tell_device(const std::string &device);  // says once why auto is the CPU
-void add_run_options(CLI::App &command, ModelOptions &options);  // --weights, --threads, --device, --set
+void add_run_options(CLI::App &command, ModelOptions &options);  // --weights, --threads, --device, --set, --no-prepack
 
 enum class MissingWeights {
   take_shipped,  // without --weights: the file beside the graph must be there

@@ -29,7 +29,7 @@ struct ModelOptions : Options {
   std::string graph = SLUICE_SOURCE_DIR "/models/deepfill2.graph";
   std::string weights, input, output, device = "cpu";
   std::vector<std::string> sizes{"256", "512"}, settings, outputs;
-  bool per_node = false, copy_rate = false;
+  bool per_node = false, copy_rate = false, no_prepack = false;
 };
 
 struct Size {
@@ -64,6 +64,8 @@ Network make_network(const ModelOptions &options, const Size &size) {
   const Archive weights = options.weights.empty() ? Archive{} : read_safetensors(options.weights);
   LoadOptions load;
   load.device = options.device;
+  load.keep_weights = false;  // as the programs do
+  load.prepack = !options.no_prepack;
   for (const auto &[key, value] : weights.metadata) {
     if (key.starts_with("param.")) load.parameters[key.substr(6)] = value;
   }
@@ -195,6 +197,7 @@ int main(int argc, char **argv) {
       ->delimiter(',');
   app.add_option("--sizes", options.sizes, "heights and widths: 512 or 352x1216")->delimiter(',');
   app.add_option("--set", options.settings, "a parameter of the graph, NAME=VALUE");
+  app.add_flag("--no-prepack", options.no_prepack, "weights are packed by each run, a layer's when its turn comes");
   app.add_option("--device", options.device,
                  "where to compute: cpu, cuda, ...; the time is then that of a run with its copies to and from there");
   app.add_flag("--copy_rate", options.copy_rate,

@@ -6,7 +6,7 @@ import pathlib
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 LAYER_FILES = ("growth_shapes.txt", "layer_shapes.txt")
-OWN_KEYS = ("graph", "size", "batch", "outputs", "part_of", "optional")  # of peer_rows.txt, others are parameters of the graph
+OWN_KEYS = ("graph", "size", "batch", "outputs", "part_of", "optional", "prepack")  # of peer_rows.txt, others are parameters of the graph
 NETWORK_INPUTS = {"inpainting": ["image", "mask"], "depth": ["image", "lidar"], "sketch": ["sketch", "z", "label"]}
 
 
@@ -122,5 +122,6 @@ def sluice_arguments(row, folder):
     """Of model_bench, for the files that peer_modules.py wrote to `folder`."""
     graph = ROOT / "models" / f"{row.keys['graph']}.graph" if row.is_network else folder / "row.graph"
     outputs = [f"--outputs={row.keys['outputs']}"] if "outputs" in row.keys else []
-    return [f"--graph={graph}", f"--sizes={row.keys.get('size', '1')}", *row.set_arguments(), *outputs,
+    packing = ["--no-prepack"] if row.keys.get("prepack") == "no" else []
+    return [f"--graph={graph}", f"--sizes={row.keys.get('size', '1')}", *row.set_arguments(), *outputs, *packing,
             f"--weights={folder / 'weights.safetensors'}", f"--input={folder / 'input.safetensors'}"]

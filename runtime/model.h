@@ -59,6 +59,9 @@ struct LoadOptions {
   std::string purpose = "inference";
   // false: weights that were packed are given back, for a model that only runs: no gradients, no replace_weights.
   bool keep_weights = true;
+  // false: weights are not packed here but by each run, a layer's when its turn comes: three quarters of what the model
+  // holds, for a slower run. Of no effect on a device.
+  bool prepack = true;
   const KernelTable *table = nullptr;  // default: the device's, KernelTable::linked() for the CPU
   const std::vector<const DeviceModule *> *modules = nullptr;  // with `table`: see LinkedModules
 };
@@ -88,7 +91,7 @@ class Model {
   const Device *device() const { return device_; }  // null: the CPU
   LoadOptions device_options() const;              // of another model in the same place
   const TensorMap &weights() const { return weights_; }
-  int64_t packed_bytes() const { return packed_bytes_; }
+  int64_t packed_bytes() const { return packed_bytes_; }  // held; without prepack by a run, for its largest layer
 
   // input_extents: of every graph input, see padded_extents in runtime/input_shapes.h.
   ExecutionPlan plan(const std::map<std::string, Extents> &input_extents, const PlanOptions &options = {}) const;
@@ -141,12 +144,19 @@ class Model {
   PackedGroups packed_layout(const LayerNode &layer, const TensorMap &state) const;
   Arena place_packed(const std::vector<PackedGroups *> &all) const;
   void fill_packed(const LayerNode &layer, const TensorMap &state, const PackedGroups &groups) const;
+  bool packs_each_run() const { return device_ == nullptr && !options_.prepack; }
   void pack_all();
   void upload_packed();
   void drop_packed_weights();
   void update_state(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state) const;
+  struct Repacked {  // packed parameters of a step's own; none: those of the model
+    PackedGroups groups;
+    Arena memory;
+  };
+  Repacked repacked_for(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state,
+                        UsedState *used, DeviceTensors *tensors) const;
   void execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
-                     TensorMap &state, UsedState *used, DeviceTensors *tensors, const StepPart *part) const;
+                     const Repacked &repacked, DeviceTensors *tensors, const StepPart *part) const;
   void execute_structural(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
                           DeviceTensors *tensors) const;
   TensorMap state_of(const LayerNode &layer, const TensorMap &state) const;

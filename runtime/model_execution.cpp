@@ -62,22 +62,22 @@ TensorMap Model::state_of(const LayerNode &layer, const TensorMap &state) const 
   return now;
 }
 
-void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
-                          TensorMap &state, UsedState *used, DeviceTensors *tensors, const StepPart *part) const {
-  using Side = DeviceTensors::Side;
+// Where the model's own do not serve: another node has changed the weights, the node changes its state, or nothing was
+// packed when the model was loaded.
+Model::Repacked Model::repacked_for(const PlannedStep &step, const ExecutionPlan &plan, float *arena, TensorMap &state,
+                                    UsedState *used, DeviceTensors *tensors) const {
   const LayerNode &layer = *step.layer;
   const bool has_parameters = !layer.schema().parameters.empty();
-  PackedGroups repacked;
-  Arena memory;
+  Repacked own;
   const auto repack = [&] {
-    repacked = packed_layout(layer, state);
-    memory = place_packed({&repacked});
-    fill_packed(layer, state, repacked);
+    own.groups = packed_layout(layer, state);
+    own.memory = place_packed({&own.groups});
+    fill_packed(layer, state, own.groups);
   };
   const StateUpdate update = layer.updates_state();
   if (update == StateUpdate::after && has_parameters) repack();
   if (update == StateUpdate::after && used != nullptr) (*used)[step.node->name] = state_of(layer, state);
-  if (update != StateUpdate::none && tensors != nullptr) tensors->before(step, Side::host);
+  if (update != StateUpdate::none && tensors != nullptr) tensors->before(step, DeviceTensors::Side::host);
   if (update != StateUpdate::none) update_state(step, plan, arena, state);
   if (update == StateUpdate::before && used != nullptr) (*used)[step.node->name] = state_of(layer, state);
   if (update == StateUpdate::none && changes(layer, state)) {  // another node with these weights ran before
@@ -85,7 +85,16 @@ void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, fl
     if (used != nullptr) (*used)[step.node->name] = state_of(layer, state);
   }
   if (update == StateUpdate::before && has_parameters) repack();
-  const auto &packed = has_parameters && repacked.empty() ? packed_.at(layer.node().name) : repacked;
+  if (packs_each_run() && has_parameters && own.groups.empty()) repack();
+  return own;
+}
+
+void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, float *arena, const RunOptions &options,
+                          const Repacked &repacked, DeviceTensors *tensors, const StepPart *part) const {
+  using Side = DeviceTensors::Side;
+  const LayerNode &layer = *step.layer;
+  const bool packed_here = !layer.schema().parameters.empty() && repacked.groups.empty();
+  const auto &packed = packed_here ? packed_.at(layer.node().name) : repacked.groups;
   CallContext context = device_ == nullptr ? CallContext() : device_->call_context();
   context.cancelled = options.cancel;
   if (tensors != nullptr) {
@@ -171,13 +180,15 @@ void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &o
     const size_t number = static_cast<size_t>(done++);
     if (region != nullptr && !region->needed) continue;
     if (region != nullptr) regions->clear_unread(number);
-    if (region != nullptr && !region->whole) {
-      for (const StepPart &part : region->parts)
-        execute_layer(step, plan, arena, options, state, used, tensors, &part);
-    } else if (step.layer != nullptr) {
-      execute_layer(step, plan, arena, options, state, used, tensors, nullptr);
-    } else {
+    if (step.layer == nullptr) {
       execute_structural(step, plan, arena, options, tensors);
+      continue;
+    }
+    const Repacked own = repacked_for(step, plan, arena, state, used, tensors);
+    if (region == nullptr || region->whole) {
+      execute_layer(step, plan, arena, options, own, tensors, nullptr);
+    } else {
+      for (const StepPart &part : region->parts) execute_layer(step, plan, arena, options, own, tensors, &part);
     }
   }
   if (own) own->finish();

@@ -178,13 +178,17 @@ void Model::pack_all() {
   for (const LayerNode &layer : layers_) {
     if (layer.schema().parameters.empty()) continue;
     add_neutral(layer);
-    PackedGroups &groups = packed_[layer.node().name] = packed_layout(layer, {});
-    all.push_back(&groups);
-    layers.push_back(&layer);
-    for (const auto &group : groups) {
-      for (const Packed &port : group) packed_bytes_ += port.bytes();
+    PackedGroups layout = packed_layout(layer, {});
+    int64_t bytes = 0;
+    for (const auto &group : layout) {
+      for (const Packed &port : group) bytes += port.bytes();
     }
+    packed_bytes_ = packs_each_run() ? std::max(packed_bytes_, bytes) : packed_bytes_ + bytes;
+    if (packs_each_run()) continue;
+    all.push_back(&(packed_[layer.node().name] = std::move(layout)));
+    layers.push_back(&layer);
   }
+  if (all.empty()) return;
   packed_memory_ = place_packed(all);
   std::atomic<size_t> next{0};
   const auto work = [&] {

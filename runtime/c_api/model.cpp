@@ -54,6 +54,7 @@ LoadOptions load_options(const sluice_model_options *given) {
     };
   }
   load.keep_weights = false;
+  load.prepack = options.pack_each_run == 0;
   return load;
 }
 

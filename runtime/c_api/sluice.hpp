@@ -73,6 +73,7 @@ struct ModelOptions {
   std::string device = "cpu";
   std::string algorithm = "fastest";
   void *cuda_context = nullptr, *cuda_stream = nullptr;  // see sluice_model_options
+  bool pack_each_run = false;
 };
 
 struct Port {
@@ -256,6 +257,7 @@ class Model {
     c.algorithm = options.algorithm.c_str();
     c.cuda_context = options.cuda_context;
     c.cuda_stream = options.cuda_stream;
+    c.pack_each_run = options.pack_each_run ? 1 : 0;
     sluice_model *model = nullptr;
     check(call(c, &model));
     handle_.reset(model);

@@ -8,6 +8,7 @@
 
 #include "runtime/graph_file.h"
 #include "runtime/training/gradients.h"
+#include "runtime/tuning/random_tensors.h"
 #include "tests/support/message_of.h"
 #include "weights_io/error.h"
 
@@ -135,6 +136,29 @@ TEST(Model, WeightsThatAreNotKept) {
       EXPECT_NE(message_of([&] { gradients(m, a, upstream); }).find("'p.weight' was not kept"), std::string::npos);
     }
   }
+}
+
+TEST(Model, PackedByEachRunItHasTheSameBits) {
+  register_training();
+  const std::string text =
+      "model m\ninput a [n 24 h w]\nconv2d p from a kernel=3 padding=same channels=40 activation=elu\n"
+      "gated_conv2d q from p kernel=3 padding=same channels=24\nconv2d r from q kernel=1 groups=2 channels=6\n"
+      "output q\noutput r\n";
+  const Graph graph = parse_graph(text, "m.graph");
+  const TensorMap inputs = random_inputs(graph, {{"a", {1, 24, 16, 20}}}, 3);
+  const TensorMap weights = random_weights(graph, {{"a", {1, 24, 16, 20}}}, 4);
+  LoadOptions options;
+  options.keep_weights = false;  // a run needs them
+  const Model packed(graph, weights, options);
+  options.prepack = false;
+  Model lean(graph, weights, options);
+  const TensorMap expected = packed.run(inputs), made = lean.run(inputs);
+  for (const auto &[name, value] : expected) EXPECT_TRUE(value == made.at(name)) << name;
+  EXPECT_LT(lean.packed_bytes(), packed.packed_bytes());
+  EXPECT_GT(lean.packed_bytes(), 0);
+  EXPECT_EQ(gradients(lean, inputs, {{"r", made.at("r")}}).size(), 1 + weights.size());
+  lean.replace_weights({{"r.bias", StoredTensor::of_f32({6})}});
+  EXPECT_FALSE(lean.run(inputs).at("r") == made.at("r"));
 }
 
 TEST(Model, ErrorsNameInputExpectedAndGot) {
