@@ -52,7 +52,7 @@ struct ModelOptions {
 
 void add_set_option(CLI::App &command, std::vector<std::string> &settings);
 void add_device_option(CLI::App &command, std::string &device);  // --device
-void tell_device(const std::string &device);  // says once why auto is the CPU
+void tell_device(const std::string &device);                     // says once why auto is the CPU
 void add_run_options(CLI::App &command, ModelOptions &options);  // --weights, --threads, --device, --set, --no-prepack
 
 enum class MissingWeights {

@@ -74,7 +74,8 @@ struct Conv2d : sluice::winograd::Transformed {
     Operand weight = in["packed_weight"];
     Func packed = weight.func;
     weight.func = Func("normed_weight");
-    weight.func(kx, ky, i, o) = packed(o % in.lanes, (o / in.lanes) % 2, i, kx, ky, o / (2 * in.lanes));
+    const Expr panel = sluice::panel_of(in, o, 2 * in.lanes, weight);
+    weight.func(kx, ky, i, o) = packed(o % in.lanes, (o / in.lanes) % 2, i, kx, ky, panel);
     in.add("normed_weight", weight);
     const Operand rows = in["packed_bias"];
     for (int row = 0; row < 2; row++) {

@@ -114,6 +114,13 @@ inline ConvolutionAxis convolution_axis(const Context &in, const Halide::Expr &s
           Halide::select(same, same_extent, (size + explicit_before + explicit_after - reach) / stride + 1)};
 }
 
+// The panel of packed weights, `width` channels each, with output channel o. On a device threads go past the last
+// channel: what they compute is not stored.
+inline Halide::Expr panel_of(const Context &in, const Halide::Expr &o, int width, const Operand &packed) {
+  const Halide::Expr panel = o / width;
+  return in.device ? Halide::min(panel, packed.extent.at("panel") - 1) : panel;
+}
+
 // The input that tap (i, kx, ky) of output pixel (x, y) reads, as stages "source", "padded" and, for backward, "tap".
 class ConvolutionInput {
  public:

@@ -88,7 +88,7 @@ struct GatedConv2d : sluice::winograd::Transformed {
       const std::string name = half == 0 ? "normed_feature_weight" : "normed_gate_weight";
       Operand weight;
       weight.func = Func(name);
-      weight.func(kx, ky, i, o) = weights(o % in.lanes, half, i, kx, ky, o / in.lanes);
+      weight.func(kx, ky, i, o) = weights(o % in.lanes, half, i, kx, ky, sluice::panel_of(in, o, in.lanes, weights));
       weight.extent = weights.extent;
       in.add(name, weight);
     }

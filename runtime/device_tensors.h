@@ -15,8 +15,8 @@ class DeviceTensors {
   // No tensor has values.
   DeviceTensors(const Device &device, const ExecutionPlan &plan, float *arena, const std::string &where);
 
-  // What kernels may find their tensors in: the arena's twin, and blocks that tensors outside of it (ExecutionPlan::bind)
-  // lie in. The caller sees to the values of those.
+  // What kernels may find their tensors in: the arena's twin, and blocks that tensors outside of it
+  // (ExecutionPlan::bind) lie in. The caller sees to the values of those.
   const std::vector<const DeviceBlock *> &blocks() const { return blocks_; }
   void add_block(const DeviceBlock &block) { blocks_.push_back(&block); }
 

@@ -143,7 +143,8 @@ Model::Model(Graph graph, TensorMap weights, const LoadOptions &options)
   }
   check_weights();
   pack_all();
-  if (!options.keep_weights && !packs_each_run() && !(device_ != nullptr && chooses_itself(options.device))) drop_packed_weights();
+  if (!options.keep_weights && !packs_each_run() && !(device_ != nullptr && chooses_itself(options.device)))
+    drop_packed_weights();
 }
 
 Model::~Model() = default;

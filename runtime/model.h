@@ -89,7 +89,7 @@ class Model {
   const Graph &graph() const { return graph_; }
   const std::vector<LayerNode> &layers() const { return layers_; }
   const Device *device() const { return device_; }  // null: the CPU
-  LoadOptions device_options() const;              // of another model in the same place
+  LoadOptions device_options() const;               // of another model in the same place
   const TensorMap &weights() const { return weights_; }
   int64_t packed_bytes() const { return packed_bytes_; }  // held; without prepack by a run, for its largest layer
 

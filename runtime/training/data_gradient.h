@@ -15,8 +15,8 @@ class DataGradient {
   static std::unique_ptr<DataGradient> make(const Model &model, const ExecutionPlan &plan, const PlannedStep &step);
 
   int64_t arena_bytes() const { return plan_.arena_bytes(); }
-  // weight: as the step's layer has it now. Writes `result`, all of it. On a device gradient and result may lie in these
-  // blocks.
+  // weight: as the step's layer has it now. Writes `result`, all of it. On a device gradient and result may lie in
+  // these blocks.
   void run(const BufferView &weight, const BufferView &gradient, const BufferView &result, float *arena,
            const std::vector<const DeviceBlock *> &blocks);
 

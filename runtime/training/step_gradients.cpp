@@ -44,7 +44,8 @@ class TrainingPass::Call {
     } else {
       run_kernel(layer_.kernel("backward"));
     }
-    for (const auto &[from, tensor, to] : to_add_) add_view(from, tensor == kNoTensor ? to : pass_.adjoint_on_host(tensor));
+    for (const auto &[from, tensor, to] : to_add_)
+      add_view(from, tensor == kNoTensor ? to : pass_.adjoint_on_host(tensor));
   }
 
  private:

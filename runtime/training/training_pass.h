@@ -38,8 +38,8 @@ class TrainingPass {
   void forward(const TensorMap &inputs, const RunOptions &options = {});
   // A tensor of the last forward(), or what makes an output, by name. Error not_found.
   BufferView value(const std::string &name) const;
-  // The same, to be changed: between two steps of a forward(), from RunOptions::progress, what follows reads what is put
-  // there.
+  // The same, to be changed: between two steps of a forward(), from RunOptions::progress, what follows reads what is
+  // put there.
   BufferView changing_value(const std::string &name);
   // The first tensor, in the order of the graph, of the last forward() that holds a value that is not finite, or "".
   std::string first_non_finite_value() const;
@@ -103,9 +103,9 @@ class TrainingPass {
   ExecutionPlan values_plan_, adjoints_plan_;
   Arena values_, adjoints_;
   std::unique_ptr<DeviceTensors> device_values_, device_adjoints_;  // of a model on a device: where they are
-  Reach whole_;                                     // of backward()
-  std::vector<Reach> probes_;                       // of tensor_gradient()
-  const Reach *reach_ = nullptr;                    // of the walk
+  Reach whole_;                                                     // of backward()
+  std::vector<Reach> probes_;                                       // of tensor_gradient()
+  const Reach *reach_ = nullptr;                                    // of the walk
   std::vector<char> touched_;                       // by tensor, of roots: its adjoint holds values of this walk
   std::vector<std::vector<std::string>> finished_;  // by step: weights whose gradients are final behind it
   std::vector<std::vector<float>> scratch_;

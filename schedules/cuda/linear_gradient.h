@@ -5,25 +5,37 @@
 
 namespace sluice {
 
-// adjoint_normed_weight(kx, ky, i, o) += sum over x, y, n of adjoint(o, x, y, n) * input under the tap. A thread has one
-// weight and kRows rows of one picture; neighbours differ in the output channel, so that they read one line of the
-// adjoint and one element of the input. The sums of rows are added in their order.
+// adjoint_normed_weight(kx, ky, i, o) += sum over x, y, n of adjoint(o, x, y, n) * input under the tap. A thread has
+// kTile by kTile weights of a tap in registers, along kRows rows of one picture; a block 8 by 8 threads. The sums of
+// rows are stored, then added in their order.
 inline void launch_weight_gradient(Halide::Func &weight) {
   using namespace Halide;
-  constexpr int kRows = 16;
-  const Var kx("kx"), ky("ky"), i("i"), o("o"), v("v"), w("w");
+  constexpr int kRows = 16, kTile = 4, kSide = 8;
+  const Var kx("kx"), ky("ky"), i("i"), o("o"), v("v"), w("w"), to("to"), ti("ti"), thread("thread"), column("column"),
+      tile("tile"), tap("tap"), slab("slab");
   const RVar yo("yo"), yi("yi");
   const std::vector<RVar> r = weight.rvars();  // x, y, n
   weight.update().split(r[1], yo, yi, kRows, TailStrategy::GuardWithIf);
   Func rows = weight.update().rfactor({{yo, v}, {r[2], w}});
-  for (Func *stage : {&rows, &weight}) {
-    stage->compute_root();
-    std::vector<Var> order{o, i, kx, ky};
-    if (stage == &rows) order.insert(order.end(), {v, w});
-    stage->reorder_storage(order);
-    launch(*stage, order);
-    launch(stage->update(), order);
-  }
+  rows.in()
+      .compute_root()
+      .reorder_storage(o, i, kx, ky, v, w)
+      .split(o, o, thread, kSide * kTile, TailStrategy::GuardWithIf)
+      .split(thread, thread, to, kTile)
+      .split(i, i, column, kSide * kTile, TailStrategy::GuardWithIf)
+      .split(column, column, ti, kTile)
+      .fuse(o, i, tile)
+      .fuse(kx, ky, tap)
+      .fuse(v, w, slab)
+      .reorder(to, ti, thread, column, tile, tap, slab)
+      .gpu_blocks(tile, tap, slab)
+      .gpu_threads(thread, column)
+      .unroll(to)
+      .unroll(ti);
+  rows.compute_at(rows.in(), thread).bound_extent(o, kTile).bound_extent(i, kTile);
+  rows.reorder(o, i, kx, ky, v, w).unroll(o).unroll(i);
+  rows.update().reorder(o, i, r[0], yi, kx, ky, v, w).unroll(o).unroll(i);
+  launch_stored(weight);
 }
 
 // The sum over pixels of the adjoint: by rows, then the rows one after the other.
