@@ -141,9 +141,9 @@ TEST(Model, WeightsThatAreNotKept) {
 TEST(Model, PackedByEachRunItHasTheSameBits) {
   register_training();
   const std::string text =
-      "model m\ninput a [n 24 h w]\nconv2d p from a kernel=3 padding=same channels=40 activation=elu\n"
-      "gated_conv2d q from p kernel=3 padding=same channels=24\nconv2d r from q kernel=1 groups=2 channels=6\n"
-      "output q\noutput r\n";
+      "model m\ninput a [n 24 h w]\nconv2d p from a kernel=3 padding=same channels=40 activation=elu"
+      "\nconv2d q from p kernel=5 padding=same channels=24\nconv2d r from q kernel=1 groups=2 channels=6"
+      "\noutput q\noutput r\n";
   const Graph graph = parse_graph(text, "m.graph");
   const TensorMap inputs = random_inputs(graph, {{"a", {1, 24, 16, 20}}}, 3);
   const TensorMap weights = random_weights(graph, {{"a", {1, 24, 16, 20}}}, 4);
