@@ -184,11 +184,11 @@ void Model::execute(const ExecutionPlan &plan, float *arena, const RunOptions &o
       execute_structural(step, plan, arena, options, tensors);
       continue;
     }
-    const Repacked own = repacked_for(step, plan, arena, state, used, tensors);
+    const Repacked weights = repacked_for(step, plan, arena, state, used, tensors);
     if (region == nullptr || region->whole) {
-      execute_layer(step, plan, arena, options, own, tensors, nullptr);
+      execute_layer(step, plan, arena, options, weights, tensors, nullptr);
     } else {
-      for (const StepPart &part : region->parts) execute_layer(step, plan, arena, options, own, tensors, &part);
+      for (const StepPart &part : region->parts) execute_layer(step, plan, arena, options, weights, tensors, &part);
     }
   }
   if (own) own->finish();
