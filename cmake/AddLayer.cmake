@@ -5,8 +5,9 @@
 #     sluice_kernels           forward and pack, AVX2 and AVX-512 behind one symbol, chosen at run time
 #     sluice_training_kernels  backward, and the SAVED stages that backward takes as inputs
 #     sluice_test_kernels      backward in double; the STEPS that tests look into
-#     sluice_<device>_kernels  forward, backward and SAVED stages for a device of SLUICE_DEVICES, pack, update and derived for its host: part of
-#                              the module sluice_<device>.so (runtime/device). Of CUDA the PTX text lies beside it, <kernel>.device_code
+#     sluice_<device>_kernels  forward for a device of SLUICE_DEVICES, pack and update for its host: part of the module sluice_<device>.so
+#                              (runtime/device). Of CUDA the PTX text lies beside it, <kernel>.device_code
+#     sluice_<device>_training_kernels  backward and SAVED stages for it, derived for its host: with those part of sluice_<device>_training.so
 #   PACKED: the layer has parameters, so it has a pack kernel. UPDATED: it has state, so it has an update kernel.
 #   FORWARD_ONLY: no port has a gradient, so there is no backward kernel (tools/kernel_table.py checks this).
 #   MACS: multiply-adds of a call, over attributes and axes of ports; without it none are counted.
@@ -189,16 +190,25 @@ function(_sluice_symbol OUT NAME DIRECTION DEVICE KEY)
   set(${OUT} ${symbol} PARENT_SCOPE)
 endfunction()
 
+function(_sluice_set_of OUT DIRECTION)
+  set(${OUT} kernels PARENT_SCOPE)
+  if(DIRECTION MATCHES "^(backward|saved|derived)$")
+    set(${OUT} training_kernels PARENT_SCOPE)
+  endif()
+endfunction()
+
 # What the host of a device computes itself, for vectors of the width that kernels for devices expect.
 function(_sluice_add_host_kernels NAME DIRECTION KEY)
+  _sluice_set_of(set ${DIRECTION})
   foreach(device IN LISTS SLUICE_DEVICES)
-    _sluice_add_kernel(${device}_kernels ${NAME} ${DIRECTION} ${device} "${KEY}" "${KEY}" "${SLUICE_AVX2}")
+    _sluice_add_kernel(${device}_${set} ${NAME} ${DIRECTION} ${device} "${KEY}" "${KEY}" "${SLUICE_AVX2}")
   endforeach()
 endfunction()
 
 function(_sluice_add_device_kernels NAME DIRECTION KEY)
+  _sluice_set_of(set ${DIRECTION})
   foreach(device IN LISTS SLUICE_DEVICES)
-    _sluice_add_kernel(${device}_kernels ${NAME} ${DIRECTION} ${device} "${KEY}" "${KEY}" "${SLUICE_AVX2}-${SLUICE_FEATURES_${device}}")
+    _sluice_add_kernel(${device}_${set} ${NAME} ${DIRECTION} ${device} "${KEY}" "${KEY}" "${SLUICE_AVX2}-${SLUICE_FEATURES_${device}}")
   endforeach()
 endfunction()
 
@@ -258,8 +268,10 @@ function(sluice_finish_layers)
   list(JOIN formulas "\n" text)
   file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/formulas.list CONTENT "${text}\n" @ONLY)
   file(GLOB composites CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.graph)
-  set(devices ${SLUICE_DEVICES})
-  list(TRANSFORM devices APPEND _kernels)
+  set(devices "")
+  foreach(device IN LISTS SLUICE_DEVICES)
+    list(APPEND devices ${device}_kernels ${device}_training_kernels)
+  endforeach()
   foreach(set IN ITEMS kernels training_kernels test_kernels ${devices})
     get_property(rows GLOBAL PROPERTY SLUICE_${set})
     get_property(libraries GLOBAL PROPERTY SLUICE_${set}_TARGETS)

@@ -69,7 +69,7 @@ install(FILES ${generated}/SluiceConfig.cmake ${generated}/SluiceConfigVersion.c
   DESTINATION ${cmake_folder} COMPONENT development)
 install(FILES ${generated}/sluice.pc DESTINATION ${pkgconfig_folder} COMPONENT development)
 install(TARGETS sluice sluice-training RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
-foreach(module IN ITEMS sluice_cuda sluice_mpi)  # that of OpenCL is for tests
+foreach(module IN ITEMS sluice_cuda sluice_cuda_training sluice_mpi)  # that of OpenCL is for tests
   if(TARGET ${module})
     install(TARGETS ${module} LIBRARY DESTINATION ${SLUICE_MODULES_FOLDER} COMPONENT programs)
     add_dependencies(installable ${module})

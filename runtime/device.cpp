@@ -25,11 +25,20 @@ void *load_driver(const char *name) {
   return library;
 }
 
+bool program_trains() {
+  const std::vector<Kernel> &kernels = KernelTable::linked().kernels();
+  return std::any_of(kernels.begin(), kernels.end(), [](const Kernel &one) { return one.direction == "backward"; });
+}
+
+// For a program that trains one with backward kernels, where there is one.
 const DeviceModule &load_module(const std::string &kind) {
-  const std::string file = "sluice_" + kind + ".so";
-  std::string why;
+  std::string file = "sluice_" + kind + "_training.so", why;
   // Never closed: its runtime has threads, and drivers do not like to go.
-  void *handle = open_module(file, RTLD_NOW | RTLD_LOCAL, why);
+  void *handle = program_trains() ? open_module(file, RTLD_NOW | RTLD_LOCAL, why) : nullptr;
+  if (handle == nullptr) {
+    file = "sluice_" + kind + ".so";
+    handle = open_module(file, RTLD_NOW | RTLD_LOCAL, why);
+  }
   void *entry = handle == nullptr ? nullptr : ::dlsym(handle, "sluice_device_module");
   if (entry == nullptr) {
     if (handle != nullptr) why = file + " is none";
@@ -53,7 +62,9 @@ struct Device::Kind {
     module.set_num_threads(halide_get_num_threads());
     module.reuse_device_allocations(nullptr, true);
     if (module.follow_queues != nullptr) module.follow_queues();
-    if (module.kernels != nullptr) add_kernels(table, *module.kernels);
+    for (const auto *kernels : {module.kernels, module.training_kernels}) {
+      if (kernels != nullptr) add_kernels(table, *kernels);
+    }
   }
 
   const DeviceModule &module;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a device's module, sluice_<device>.so beside the program, gives the program that loads it: kernels, and the
-// functions of the Halide runtime they were built with, which is the module's own. Data and plain functions only.
+// What a device's module, sluice_<device>.so or sluice_<device>_training.so beside the program, gives the program that
+// loads it: kernels, and the functions of the Halide runtime they were built with, which is the module's own. Data and
+// plain functions only.
 #pragma once
 #include <HalideRuntime.h>
 
@@ -8,12 +9,13 @@
 
 namespace sluice {
 
-constexpr int kDeviceModuleLayout = 2;  // of this file, kernel_data.h, device_queue.h and CallContext
+constexpr int kDeviceModuleLayout = 3;  // of this file, kernel_data.h, device_queue.h and CallContext
 
 struct DeviceModule {
   int layout;
-  const char *name;                 // as in --device
-  const Rows<KernelData> *kernels;  // null: they are part of a table of the program's
+  const char *name;                          // as in --device
+  const Rows<KernelData> *kernels;           // null: they are part of a table of the program's
+  const Rows<KernelData> *training_kernels;  // null: a module without
   const halide_device_interface_t *driver;
   int alignment;  // bytes: kernels take a buffer that begins at multiples of it within an allocation
 

@@ -40,7 +40,7 @@ pack() {
   # shellcheck disable=SC2064  # as it is now
   trap "rm -rf '$folder'" EXIT
   mkdir -p "$folder/bin" "$folder/lib" "$folder/tests/fixtures" "$folder/models"
-  for program in "$test_program" sluice model_bench "sluice_$device.so"; do
+  for program in "$test_program" sluice model_bench "sluice_$device.so" "sluice_${device}_training.so"; do
     [ -e "$root/build/bin/$program" ] || fail "build/bin/$program is not there: run \`make test\` first" 3
     cp "$root/build/bin/$program" "$folder/bin/"
   done

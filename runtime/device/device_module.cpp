@@ -14,15 +14,17 @@
 namespace sluice {
 
 extern const Rows<KernelData> SLUICE_JOIN(, SLUICE_DEVICE, _kernels);
+extern const Rows<KernelData> SLUICE_JOIN(, SLUICE_DEVICE, _training_kernels);
 extern const int SLUICE_JOIN(, SLUICE_DEVICE, _alignment);            // bytes: <device>_queues.cpp
 extern void (*const SLUICE_JOIN(follow_, SLUICE_DEVICE, _queues))();  // <device>_queues.cpp
 
 namespace {
 
-DeviceModule module_of(const Rows<KernelData> *kernels) {
+DeviceModule module_of(const Rows<KernelData> *kernels, const Rows<KernelData> *training_kernels) {
   return {kDeviceModuleLayout,
           SLUICE_TEXT(SLUICE_DEVICE),
           kernels,
+          training_kernels,
           SLUICE_JOIN(halide_, SLUICE_DEVICE, _device_interface)(),
           SLUICE_JOIN(, SLUICE_DEVICE, _alignment),
           halide_set_error_handler,
@@ -39,7 +41,7 @@ DeviceModule module_of(const Rows<KernelData> *kernels) {
 
 #ifdef SLUICE_LINKED_MODULE
 const DeviceModule &SLUICE_JOIN(linked_, SLUICE_DEVICE, _module)() {
-  static const DeviceModule module = module_of(nullptr);
+  static const DeviceModule module = module_of(nullptr, nullptr);
   return module;
 }
 #endif
@@ -48,7 +50,13 @@ const DeviceModule &SLUICE_JOIN(linked_, SLUICE_DEVICE, _module)() {
 
 #ifndef SLUICE_LINKED_MODULE
 const sluice::DeviceModule *sluice_device_module() {
-  static const sluice::DeviceModule module = sluice::module_of(&sluice::SLUICE_JOIN(, SLUICE_DEVICE, _kernels));
+#ifdef SLUICE_TRAINING_MODULE
+  constexpr auto *training = &sluice::SLUICE_JOIN(, SLUICE_DEVICE, _training_kernels);
+#else
+  constexpr sluice::Rows<sluice::KernelData> *training = nullptr;
+#endif
+  static const sluice::DeviceModule module =
+      sluice::module_of(&sluice::SLUICE_JOIN(, SLUICE_DEVICE, _kernels), training);
   return &module;
 }
 #endif

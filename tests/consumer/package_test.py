@@ -82,7 +82,7 @@ class PackageTest(unittest.TestCase):
                     "share/sluice/models/inpaint_small.graph", "share/sluice/models/recipes/demo.recipe"]
         for name in expected:
             self.assertTrue((self.prefix / name).is_file(), name)
-        for name in ("libsluice.so", "libsluice.so.0", "libsluice.a", "sluice/sluice_cuda.so", "pkgconfig/sluice.pc",
+        for name in ("libsluice.so", "libsluice.so.0", "libsluice.a", "sluice/sluice_cuda.so", "sluice/sluice_cuda_training.so", "pkgconfig/sluice.pc",
                      "pkgconfig/sluice-static.pc", "cmake/Sluice/SluiceConfig.cmake", "cmake/Sluice/SluiceConfigVersion.cmake",
                      "cmake/Sluice/SluiceSharedTargets.cmake", "cmake/Sluice/SluiceStaticTargets.cmake"):
             self.assertTrue((self.lib / name).is_file(), name)
