@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "runtime/layer_call.h"
 #include "tests/device/device_driver.h"
 #include "tests/layers/layer_problem.h"
 #include "tests/support/case_name.h"
