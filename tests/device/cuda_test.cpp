@@ -287,6 +287,7 @@ void write_launches(const std::string &file) {
 
 int main(int argc, char **argv) {
   ::testing::InitGoogleTest(&argc, argv);
+  sluice::register_training();
   sluice::testing::stand_in_for_cuda();
   const int failed = RUN_ALL_TESTS();
   const char *file = std::getenv("SLUICE_LAUNCHES");
