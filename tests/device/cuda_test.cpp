@@ -10,6 +10,7 @@
 
 #include "runtime/device.h"
 #include "runtime/device_module.h"
+#include "runtime/training/gradients.h"
 #include "tests/device/branches.h"
 #include "tests/device/cuda_stub.h"
 #include "tests/layers/layer_problem.h"
