@@ -51,8 +51,8 @@ pack() {
   cp "$root"/models/*.graph "$root"/models/*.names "$root"/models/inpaint_small.safetensors "$folder/models/"
   cp "$root"/docs/demo/photo.jpg "$root"/docs/demo/mask.png "$root/bench/layer_work.txt" "${BASH_SOURCE[0]}" "$folder/"
   mkdir -p "$(dirname "$file")"
-  # The programs hold the same kernels: with a dictionary as large as they are each is kept once.
-  tar -cf - -C "$folder" . | xz --lzma2=preset=1,dict=64MiB >"$file"
+  # The programs and modules hold the same kernels: with a dictionary as large as all of them each is kept once.
+  tar -cf - -C "$folder" . | xz --x86 --lzma2=preset=4,dict=256MiB >"$file"
   printf '%s  %s MB\n' "$file" "$(($(stat -c %s "$file") / 1000000))"
 }
 
