@@ -202,7 +202,7 @@ BufferView TrainingPass::value(const std::string &name) const {
 }
 
 BufferView TrainingPass::changing_value(const std::string &name) {
-  const BufferView view = value(name);
+  BufferView view = value(name);
   if (device_values_) device_values_->wrote(values_plan_.tensor(tensor_of(name)), DeviceTensors::Side::host);
   return view;
 }

@@ -62,6 +62,22 @@ class DeviceTest(cli.CliTestCase):
         self.assertEqual(self.succeed(*self.arguments, "--device", "opencl").stderr, "")
         self.assertEqual(self.values(), EXPECTED)
 
+    def test_gradients_on_opencl(self):
+        missing = opencl_is_missing()
+        if missing:
+            self.skipTest(missing)
+        upstream = [0.5, -1.0, 2.0, 1.5, 0.25, -0.75, 1.0, 3.0, -2.0, 0.125, 4.0, -0.5]
+        cli.write_safetensors(self.path("up.safetensors"), {"y": cli.floats([1, 2, 2, 3], upstream)})
+        made = {}
+        for device in ("cpu", "opencl"):
+            self.succeed("grad", *self.arguments[1:], "--grad-output", self.path("up.safetensors"), "--device", device)
+            made[device] = {name: cli.values(tensor) for name, tensor in cli.read_safetensors(self.out)[0].items()}
+        self.assertEqual(sorted(made["opencl"]), ["mix.weight", "x"])
+        for name, expected in made["cpu"].items():
+            self.assertTrue(any(expected), name)
+            for value, other in zip(made["opencl"][name], expected, strict=True):
+                self.assertAlmostEqual(value, other, delta=1e-5 * max(map(abs, expected)), msg=name)
+
     def test_unknown_names(self):
         for name in ("abacus", "cuda:", "cuda:-1", "cuda:one", "cpu:0", "auto:opencl", ""):
             self.fail_with(2, *self.arguments, "--device", name, says="--device", out="out.safetensors")
