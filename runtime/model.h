@@ -59,8 +59,8 @@ struct LoadOptions {
   std::string purpose = "inference";
   // false: weights that were packed are given back, for a model that only runs: no gradients, no replace_weights.
   bool keep_weights = true;
-  // false: weights are not packed here but by each run, a layer's when its turn comes: three quarters of what the model
-  // holds, for a slower run. Of no effect on a device.
+  // false: weights are not packed here but by each run, a layer's when its turn comes, for a slower run: in Winograd's
+  // domain a 3x3 weight is four times as large. Of no effect on a device.
   bool prepack = true;
   const KernelTable *table = nullptr;  // default: the device's, KernelTable::linked() for the CPU
   const std::vector<const DeviceModule *> *modules = nullptr;  // with `table`: see LinkedModules

@@ -90,8 +90,8 @@ typedef struct sluice_model_options {
   // context's default one), where memory is taken and kernels are launched. They outlive the model. Null: a context of
   // Sluice's.
   void *cuda_context, *cuda_stream;
-  // Not 0: weights are not packed when the model is loaded but by each run, a layer's when its turn comes. The model
-  // then holds a quarter of the memory, and a run takes longer. Of no effect on a device.
+  // Not 0: weights are not packed when the model is loaded but by each run, a layer's when its turn comes. Runs take
+  // longer; a model whose layers are 3x3 holds a quarter of the memory. Of no effect on a device.
   int pack_each_run;
 } sluice_model_options;
 

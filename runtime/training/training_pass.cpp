@@ -216,14 +216,8 @@ std::string TrainingPass::first_non_finite_value() const {
 
 // ---- adjoints
 
-int TrainingPass::root(int tensor) const {
-  const auto &tensors = adjoints_plan_.tensors();
-  while (tensors[static_cast<size_t>(tensor)].parent >= 0) tensor = tensors[static_cast<size_t>(tensor)].parent;
-  return tensor;
-}
-
 bool TrainingPass::untouched_root(int tensor) const {
-  return root(tensor) == tensor && touched_[static_cast<size_t>(tensor)] == 0;
+  return adjoints_plan_.root(tensor) == tensor && touched_[static_cast<size_t>(tensor)] == 0;
 }
 
 void TrainingPass::forget_adjoints() {
@@ -233,7 +227,7 @@ void TrainingPass::forget_adjoints() {
 
 // What is added to begins with zeros.
 void TrainingPass::touch(int tensor) {
-  const int whole = root(tensor);
+  const int whole = adjoints_plan_.root(tensor);
   if (touched_[static_cast<size_t>(whole)] != 0) return;
   touched_[static_cast<size_t>(whole)] = 1;
   const BufferView view = adjoint(whole);

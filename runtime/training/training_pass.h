@@ -92,7 +92,6 @@ class TrainingPass {
   BufferView touched_adjoint(int tensor);
   BufferView adjoint_on_host(int tensor);
   bool untouched_root(int tensor) const;
-  int root(int tensor) const;
   BufferView operand(const PlannedStep &step, const std::string &name) const;
   bool wants_weight(const std::string &name) const { return !options_.wanted || options_.wanted(name); }
   bool wants_any_part(const std::string &name) const;

@@ -7,8 +7,7 @@ using namespace Halide;
 SLUICE_SCHEDULE(cuda, depthwise_separable_conv2d, forward) {
   const Var thread("thread");
   Func &depthwise = plan.stages["depthwise"];
-  depthwise.compute_root();
-  sluice::launch(depthwise, depthwise.args());
+  sluice::launch_stored(depthwise);
   plan.stages["depthwise_sum"].compute_at(depthwise, thread);
   sluice::launch_output(plan);
 }

@@ -55,7 +55,7 @@ class RunTest(TensorTestCase):
     def test_modes_threads_and_device(self):
         self.run_graph()
         plain = self.out.read_bytes()
-        for more in (["--mode", "eval"], ["--mode", "train"], ["--threads", "2"], ["--device", "cpu"]):
+        for more in (["--mode", "eval"], ["--mode", "train"], ["--threads", "2"], ["--device", "cpu"], ["--no-prepack"]):
             self.run_graph(*more)
             self.assertEqual(self.out.read_bytes(), plain)
 

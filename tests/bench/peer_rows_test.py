@@ -36,6 +36,12 @@ class RowsTest(unittest.TestCase):
                     # A composite op is printed as the layers it is made of, named after it.
                     self.assertRegex(self.inspect(str(graph)), rf"{row.op}|node\.")
 
+    def test_what_a_row_says_is_what_sluice_is_run_with(self):
+        arguments = peer_rows.sluice_arguments(peer_rows.find_row("deepfill2_512_lean"), pathlib.Path("files"))
+        self.assertIn("--no-prepack", arguments)
+        self.assertIn("--outputs=filled", arguments)
+        self.assertNotIn("--no-prepack", peer_rows.sluice_arguments(peer_rows.find_row("deepfill2_512"), pathlib.Path("files")))
+
     def test_every_goal_is_of_a_row_or_a_sum(self):
         names = {row.name for row in peer_rows.read_rows()} | set(peer_rows.sums())
         for isa in (None, "avx2"):

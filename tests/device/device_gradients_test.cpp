@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients by the GPU schedules of every case of every layer, against complex-step derivatives of the reference.
+// Gradients by the GPU schedules of every case of every layer, against complex-step derivatives of the reference, and
+// element by element against the CPU's.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -12,7 +13,8 @@
 namespace sluice::testing {
 namespace {
 
-constexpr double kBound = 2e-5;  // of the sum of the products' magnitudes, as between forms of a layer on the CPU
+// Of the sum of the products' magnitudes, and of the gradient's length: as between forms of a layer on the CPU.
+constexpr double kBound = 2e-5;
 
 class DeviceGradients : public WithDevice<::testing::TestWithParam<LayerCase>> {
  protected:
@@ -26,7 +28,11 @@ class DeviceGradients : public WithDevice<::testing::TestWithParam<LayerCase>> {
     EXPECT_EQ(device_buffers(), held);
     EXPECT_GT(device_launches(), before);
     EXPECT_FALSE(gradients.empty());
+    LoadOptions cpu = options;
+    cpu.device = "cpu";
+    const Operands<double> expected = float_gradients(problem, grad_output, cpu);
     for (const auto &[port, gradient] : gradients) {
+      EXPECT_LE(relative_distance(gradient, expected.at(port)), kBound) << port;
       if (!argument_port(problem.schema(), port)->differentiable) continue;
       const Array<double> along = random_like(gradient.shape, 100);
       double scale = 0, got = 0;

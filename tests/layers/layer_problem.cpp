@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "runtime/graph_file.h"
@@ -252,6 +253,15 @@ Operands<double> derived_gradients(const Problem &problem, const Array<double> &
 LoadOptions for_training(LoadOptions options) {
   options.purpose = "training";
   return options;
+}
+
+double relative_distance(const Array<double> &value, const Array<double> &reference) {
+  double difference = 0, length = 1e-60;
+  for (size_t i = 0; i < value.values.size(); i++) {
+    difference += std::pow(value.values[i] - reference.values[i], 2);
+    length += std::pow(reference.values[i], 2);
+  }
+  return std::sqrt(difference / length);
 }
 
 double derivative_along(const Problem &problem, const Array<double> &grad_output, const std::string &port,

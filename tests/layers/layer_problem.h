@@ -84,6 +84,8 @@ Operands<double> float_gradients(const Problem &problem, const Array<double> &gr
                                  const LoadOptions &options = {});
 LoadOptions for_training(LoadOptions options = {});
 
+// The length of the difference over that of the reference.
+double relative_distance(const Array<double> &value, const Array<double> &reference);
 // d sum(output * grad_output) along a direction of an operand, by a complex step through the reference.
 double derivative_along(const Problem &problem, const Array<double> &grad_output, const std::string &port,
                         const Array<double> &direction);

@@ -19,16 +19,6 @@ constexpr double kGradientBound = 1e-6;
 class LayerTest : public ::testing::TestWithParam<LayerCase> {};
 class ExactLayerTest : public LayerTest {};  // the cases whose whole-number results have no rounding
 
-// The length of the difference over that of the reference.
-double relative_distance(const Array<double> &value, const Array<double> &reference) {
-  double difference = 0, length = 1e-60;
-  for (size_t i = 0; i < value.values.size(); i++) {
-    difference += std::pow(value.values[i] - reference.values[i], 2);
-    length += std::pow(reference.values[i], 2);
-  }
-  return std::sqrt(difference / length);
-}
-
 void expect_values_within_bound(const LayerCase &one) {
   const Problem problem(one, false);
   const Array<double> output = run_kernel(problem),

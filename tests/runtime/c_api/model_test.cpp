@@ -73,14 +73,22 @@ TEST(CModelLoad, FromMemory) {
       "model scaled\ninput x [1 2 1 1]\nconv2d y from x kernel=1 channels=1 padding=0 bias=false\noutput y\n";
   const float weight[] = {2, 3};
   const auto bytes = serialize_safetensors({{{"y.weight", StoredTensor::of_f32({1, 2, 1, 1}, weight)}}, {}});
-  sluice_model *model = nullptr;
-  ASSERT_EQ(sluice_model_load_memory("m.graph", graph, bytes.data(), bytes.size(), nullptr, &model), SLUICE_OK)
-      << sluice_last_error();
-  const CModel owner(model, sluice_model_free);
-  std::vector<float> x{5, 7}, y{0};
-  const sluice_tensor in = testing::dense("x", x, {1, 2, 1, 1}), out = testing::dense("y", y, {1, 1, 1, 1});
-  ASSERT_EQ(sluice_run(model, &in, 1, &out, 1, nullptr), SLUICE_OK) << sluice_last_error();
-  EXPECT_EQ(y[0], 31);
+  for (const int pack_each_run : {0, 1}) {
+    sluice_model_options options{};
+    ASSERT_EQ(sluice_model_options_init(&options, sizeof options), SLUICE_OK);
+    options.pack_each_run = pack_each_run;
+    sluice_model *model = nullptr;
+    ASSERT_EQ(sluice_model_load_memory("m.graph", graph, bytes.data(), bytes.size(), &options, &model), SLUICE_OK)
+        << sluice_last_error();
+    const CModel owner(model, sluice_model_free);
+    std::vector<float> x{5, 7}, y{0};
+    const sluice_tensor in = testing::dense("x", x, {1, 2, 1, 1}), out = testing::dense("y", y, {1, 1, 1, 1});
+    for (int run = 0; run < 2; run++) {
+      y[0] = 0;
+      ASSERT_EQ(sluice_run(model, &in, 1, &out, 1, nullptr), SLUICE_OK) << sluice_last_error();
+      EXPECT_EQ(y[0], 31);
+    }
+  }
 
   sluice_model *none = nullptr;
   EXPECT_EQ(sluice_model_load_memory("m.graph", graph, bytes.data(), bytes.size() - 1, nullptr, &none),
