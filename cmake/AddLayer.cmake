@@ -224,7 +224,9 @@ function(_sluice_add_kernel SET NAME DIRECTION DEVICE KEY PARAMS TARGETS)
   endif()
   set(schedule_folder "")
   if(NOT DIRECTION MATCHES "^(pack|update)$")
-    set(schedule_folder schedule_folder=${PROJECT_SOURCE_DIR}/schedules)
+    # Relative: Halide orders some terms by their addresses, which move with the length of an argument; so kernels are equal wherever the build is.
+    file(RELATIVE_PATH schedule_folder ${CMAKE_CURRENT_BINARY_DIR} ${PROJECT_SOURCE_DIR}/schedules)
+    set(schedule_folder schedule_folder=${schedule_folder})
   endif()
   # Not by FEATURES: Halide's helper would look for a runtime that also fits the targets without them.
   set(features ${SLUICE_KERNEL_FEATURES})
