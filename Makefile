@@ -57,7 +57,7 @@ demo: build  ## build the program only, then show what it does
 demo-train: build  ## train a narrow network for a minute or two, with a kill and a resume on the way
 	@bash tools/demo_train.sh
 
-ptxas-table: build/build.ninja  ## write schedules/cuda/kernels.tsv: registers, shared memory and occupancy of every forward kernel, by ptxas
+ptxas-table: build/build.ninja  ## write schedules/cuda/kernels.tsv: registers, shared memory and occupancy of every kernel, by ptxas
 	@$(call PRESET_BUILD,release) --target ptxas_table
 
 systems: build  ## run every row of README's table of systems

@@ -6,8 +6,9 @@
   ptx_test.py table LIST LAUNCHES TABLE     ptxas takes it for sm_80, sm_90 and sm_100 with the limits of a block, and what it says is in TABLE
   ptx_test.py write LIST LAUNCHES TABLE     writes TABLE
 
-The limits are checked of every kernel; TABLE has those that are not derived. Halide orders some terms of a derivation by their addresses, so
-names and registers of a backward kernel can differ by one or two between two machines.
+The limits are checked of every entry. TABLE has a row for each entry of a forward kernel and one for all entries of a backward kernel, the worst of
+each column; a row of the latter that differs is a note, because Halide orders some terms of a derivation by their addresses, and so registers
+can differ by one or two between two machines.
 
 LAUNCHES is what cuda_test saw: a line `hash of the PTX, kernel, threads of a block, bytes they share`. Exits 77 where there is no ptxas (in
 $CUDA_HOME/bin, on PATH or in /usr/local/cuda/bin).
@@ -116,36 +117,54 @@ def rows_of(paths, launches_file):
     return rows, problems, version_of(ptxas)
 
 
+def is_backward(kernel):
+    return "_backward" in kernel
+
+
+def worst_of(entries):
+    """One row for several entries: how many, and of each column the largest, of occupancies the smallest."""
+    columns = [[int(cell) for cell in column if cell != "-"] for column in zip(*entries)]
+    worst = [min if name.endswith("occupancy %") else max for name in COLUMNS[2:]]
+    return [str(pick(column)) if column else "-" for pick, column in zip(worst, columns)]
+
+
 def text_of(rows, version):
-    stable = sorted((names, row) for names, row in rows.items() if "_backward" not in names[0])
-    lines = [f"# Forward kernels of schedules/cuda as ptxas {version} assembles them, at most {RUNTIME_REGISTERS} registers; threads and shared bytes of a block",
-             "# as cuda_test saw them launched (-: by no case of a layer). Written by `make ptxas-table`.", "\t".join(COLUMNS)]
-    return "\n".join(lines + ["\t".join([*names, *row]) for names, row in stable]) + "\n"
+    lines = [f"# Kernels of schedules/cuda as ptxas {version} assembles them, at most {RUNTIME_REGISTERS} registers; threads and shared bytes of a block",
+             "# as cuda_test saw them launched (-: by no case of a layer). Of backward kernels the worst entry of each column. Written by `make ptxas-table`.",
+             "\t".join(COLUMNS)]
+    table = {names: row for names, row in rows.items() if not is_backward(names[0])}
+    for kernel in {kernel for kernel, _ in rows if is_backward(kernel)}:
+        entries = [row for names, row in rows.items() if names[0] == kernel]
+        table[kernel, f"({len(entries)} entries)"] = worst_of(entries)
+    return "\n".join(lines + ["\t".join([*names, *row]) for names, row in sorted(table.items())]) + "\n"
 
 
 def check_table(paths, launches, table):
+    """(problems, notes)."""
     rows, problems, version = rows_of(paths, launches)
     written = table.read_text()
     if f"ptxas {version} " not in written:
-        print(f"{table.name} is of another ptxas than {version}: limits are checked, lines are not compared")
-    elif written != text_of(rows, version):
-        old, new = set(written.splitlines()), set(text_of(rows, version).splitlines())
-        problems += [f"- {line}" for line in sorted(old - new)] + [f"+ {line}" for line in sorted(new - old)]
-        problems.append("make ptxas-table writes it anew")
-    return problems
+        return problems, [f"{table.name} is of another ptxas than {version}: limits are checked, lines are not compared"]
+    old, new = set(written.splitlines()), set(text_of(rows, version).splitlines())
+    lines = [f"- {line}" for line in sorted(old - new)] + [f"+ {line}" for line in sorted(new - old)]
+    different = [line for line in lines if not is_backward(line.split("\t")[0])]
+    if different:
+        problems += [*different, "make ptxas-table writes it anew"]
+    return problems, [line for line in lines if line not in different]
 
 
 def main():
     check, list_file, *files = sys.argv[1:]
+    notes = []
     paths = [pathlib.Path(line) for line in pathlib.Path(list_file).read_text().splitlines() if line]
     if check == "write":
         rows, problems, version = rows_of(paths, pathlib.Path(files[0]))
         pathlib.Path(files[1]).write_text(text_of(rows, version))
     elif check == "table":
-        problems = check_table(paths, *map(pathlib.Path, files))
+        problems, notes = check_table(paths, *map(pathlib.Path, files))
     else:
         problems = [f"{path.name}: {problem}" for path in paths for problem in check_text(path)]
-    print("\n".join(problems))
+    print("\n".join(["note: " + note for note in notes] + problems))
     print(f"{len(paths)} kernels, {len(problems)} problems")
     return 1 if problems or not paths else 0
 
