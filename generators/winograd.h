@@ -20,58 +20,10 @@
 
 #include "convolution.h"
 #include "layer_generators.h"
-#include "minimal_filter.h"
 #include "prefetch.h"
+#include "winograd_transforms.h"
 
 namespace sluice::winograd {
-
-// A transform of the attribute `transform`: the filters along x and y, and whether both sums of a channel are in one
-// vector, half of it each: 8 to 15 and 17 to 24 gated channels fill vectors of 16 better so. Where vectors are of 8, a
-// halved transform is the other one by a second name.
-struct Transform {
-  Filter across, down;
-  bool halved = false;
-  bool few = false;   // input channels: 4 to 15, which may not fill a vector
-  bool deep = false;  // channels so many that transformed weights do not stay in a cache
-};
-inline const std::map<std::string, Transform> &transforms() {
-  static const Row usual{std::sqrt(0.5), std::sqrt(2.0)};
-  static const Filter three(3, 1, 4, usual), stride2(3, 2, 3, {1.0}), transposed(3, 2, 3, {1.0}, true);
-  // Of four results along both axes the error would be twice as large.
-  static const Filter five(5, 1, 4, {0.5, 1.0, 2.0}), five_of_two(5, 1, 2, usual);
-  static const std::map<std::string, Transform> all{{"winograd", {three, three}},
-                                                    {"winograd_deep", {three, three, false, false, true}},
-                                                    {"winograd_halved", {three, three, true}},
-                                                    {"winograd_stride2", {stride2, stride2}},
-                                                    {"winograd_transposed", {transposed, transposed}},
-                                                    {"winograd_k5", {five, five_of_two, false, true}},
-                                                    {"winograd_k5_halved", {five, five_of_two, true, true}}};
-  return all;
-}
-inline bool is_transform(const std::string &name) { return transforms().count(name) != 0; }
-// Any transform's is as good as another's where there is none.
-inline const Transform &transform(const std::string &name) {
-  return transforms().at(is_transform(name) ? name : "winograd");
-}
-inline bool is_halved(const std::string &name, int lanes) { return transform(name).halved && lanes == 16; }
-
-// G w G^T at (point_x, point_y), in double and rounded once. weight(kx, ky): a tap.
-template <typename Weight>
-Halide::Expr transformed_weight(const Transform &transform, const Halide::Expr &point_x, const Halide::Expr &point_y,
-                                Weight weight) {
-  Terms rows;
-  Halide::Type element;
-  for (int ky = 0; ky < transform.down.taps(); ky++) {
-    Terms taps;
-    for (int kx = 0; kx < transform.across.taps(); kx++) {
-      const Halide::Expr tap = weight(kx, ky);
-      element = tap.type();
-      taps.push_back(Halide::cast<double>(tap));
-    }
-    rows.push_back(transform.across.weight_transform(point_x, taps));
-  }
-  return Halide::cast(element, transform.down.weight_transform(point_y, rows));
-}
 
 // Where a panel of `width` output channels begins: all are full, the last one may hold some of the one before it once
 // more.
@@ -79,9 +31,13 @@ inline Halide::Expr first_channel(const Halide::Expr &panel, const Halide::Expr 
   return Halide::min(panel * width, channels - width);
 }
 
-// Tiles in registers (tile_t of the schedules), and computed together: a multiple of that.
-inline int tiles_in_registers(int lanes) { return lanes == 16 ? 12 : 6; }
+// Tiles in registers (tile_t of the schedules), and computed together: a multiple of that. Of a deep layer any
+// multiple, so that a few pictures of a few tiles leave few places empty.
+inline int tiles_in_registers(int lanes) { return lanes == 16 ? 8 : 6; }
 inline int usual_tiles(int lanes) { return lanes == 16 ? 24 : 18; }
+// Of plain layers with vectors of 16: pictures whose sides are powers of two have whole blocks, and threads equal
+// shares.
+constexpr int kPlainTiles = 32;
 constexpr int kDeepTiles = 48;
 
 // Along an axis a dilated convolution is as many plain ones as it has phases, on interleaved pixels.
@@ -252,6 +208,7 @@ class Convolution {
   // Tiles computed together. Of a deep layer as many as there are, so that weights pass by once; elsewhere a number
   // that is known at run time alone would cost layers of 32 and 64 channels 3 to 8 %.
   Halide::Expr tiles() const {
+    if (transform_.is_plain() && lanes_ == 16 && sums_ <= 2) return kPlainTiles;
     if (!transform_.deep) return usual_tiles(lanes_);
     const int registers = tiles_in_registers(lanes_);
     const Halide::Expr all = Halide::max(all_tiles(), 1), blocks = (all + kDeepTiles - 1) / kDeepTiles;

@@ -9,7 +9,7 @@
 
 namespace sluice {
 
-constexpr int kDeviceModuleLayout = 3;  // of this file, kernel_data.h, device_queue.h and CallContext
+constexpr int kDeviceModuleLayout = 4;  // of this file, kernel_data.h, device_queue.h and CallContext
 
 struct DeviceModule {
   int layout;

@@ -164,16 +164,19 @@ void ExecutionPlan::settle_lifetimes(const Graph &graph, const PlanOptions &opti
 }
 
 void ExecutionPlan::place(const PlanOptions &options) {
-  std::vector<Lifetime> lifetimes;
   std::vector<size_t> roots;
   for (size_t t = 0; t < tensors_.size(); t++) {
     if (tensors_[t].parent >= 0) continue;
     roots.push_back(t);
-    lifetimes.push_back({tensors_[t].bytes(), tensors_[t].first, tensors_[t].last});
+    lifetimes_.push_back({tensors_[t].bytes(), tensors_[t].first, tensors_[t].last});
   }
-  const MemoryPlan plan = plan_memory(lifetimes, options.alignment);
-  for (size_t i = 0; i < roots.size(); i++) tensors_[roots[i]].offset_bytes = plan.offsets[i];
-  arena_bytes_ = plan.size_bytes;
+  memory_ = plan_memory(lifetimes_, options.alignment);
+  for (size_t i = 0; i < roots.size(); i++) tensors_[roots[i]].offset_bytes = memory_.offsets[i];
+}
+
+std::vector<MemoryRange> ExecutionPlan::free_ranges(const PlannedStep &step, int64_t least) const {
+  const int number = static_cast<int>(&step - steps_.data()) + 1;  // inputs are there from step 0
+  return sluice::free_ranges(lifetimes_, memory_, number, least);
 }
 
 void ExecutionPlan::bind(const std::string &name, const BufferView &outside) {

@@ -44,7 +44,9 @@ class ExecutionPlan {
   const std::vector<PlannedTensor> &tensors() const { return tensors_; }
   const std::vector<PlannedStep> &steps() const { return steps_; }
   int step(const std::string &node) const;  // its number; Error not_found
-  int64_t arena_bytes() const { return arena_bytes_; }
+  int64_t arena_bytes() const { return memory_.size_bytes; }
+  // Of the arena, where no tensor lives during the step; pieces of at least `least` bytes.
+  std::vector<MemoryRange> free_ranges(const PlannedStep &step, int64_t least) const;
   int tensor(const std::string &name) const;  // Error not_found
   bool has(const std::string &name) const { return index_.count(name) != 0; }
 
@@ -71,7 +73,8 @@ class ExecutionPlan {
   std::vector<PlannedStep> steps_;
   std::map<std::string, int> index_;
   std::map<int, BufferView> outside_;
-  int64_t arena_bytes_ = 0;
+  std::vector<Lifetime> lifetimes_;  // of roots
+  MemoryPlan memory_;                // of these
 };
 
 }  // namespace sluice

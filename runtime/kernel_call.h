@@ -33,6 +33,7 @@ class BufferView {
 };
 
 class DeviceBlock;
+class ScratchSpace;
 
 // What a running kernel is given as user_context: where errors go, and whether to stop.
 struct CallContext {
@@ -42,6 +43,7 @@ struct CallContext {
   // the device alone; the caller sees to it that their values are there.
   std::vector<const DeviceBlock *> blocks = {};
   const DeviceQueue *queue = nullptr;  // of a device's; null: its runtime's own choice
+  ScratchSpace *scratch = nullptr;     // where large buffers of the call go while there is room
 };
 
 // One call in the making. Arguments are bound by the names in the kernel's metadata; a missing, unknown or misshapen

@@ -11,6 +11,9 @@
 #include <mutex>
 #include <utility>
 
+#include "runtime/kernel_call.h"
+#include "runtime/scratch_space.h"
+
 namespace sluice {
 namespace {
 
@@ -68,7 +71,14 @@ bool keep(void *block, size_t bytes) {
   return true;
 }
 
-void *allocate(void *, size_t size) {
+ScratchSpace *scratch_of(void *user_context) {
+  return user_context == nullptr ? nullptr : static_cast<CallContext *>(user_context)->scratch;
+}
+
+void *allocate(void *user_context, size_t size) {
+  if (ScratchSpace *scratch = scratch_of(user_context); scratch != nullptr && size >= ScratchSpace::kSmallest) {
+    if (void *block = scratch->take(size)) return block;
+  }
   const size_t bytes = round_up(size + kAlignment, size < kSmallest ? kAlignment : kSmallest / 16);
   if (bytes < size) return nullptr;
   if (bytes >= kSmallest) {
@@ -83,8 +93,9 @@ void *allocate(void *, size_t size) {
   return block;
 }
 
-void release(void *, void *block) {
+void release(void *user_context, void *block) {
   if (block == nullptr) return;
+  if (ScratchSpace *scratch = scratch_of(user_context); scratch != nullptr && scratch->give_back(block)) return;
   const Header header = header_of(block);
   if (header.bytes < kSmallest || !keep(block, header.bytes)) std::free(header.memory);
 }

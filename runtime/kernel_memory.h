@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What kernels need while they run: buffers of a task, stages of a call. Large ones are kept for the next call, where
-// the C library would give them back to the system, which then clears every page of them anew.
+// What kernels need while they run: buffers of a task, stages of a call. Large ones go where the arena of the run holds
+// no tensor (scratch_space.h); what finds no place there is kept for the next call, where the C library would give it
+// back to the system, which then clears every page of it anew.
 #pragma once
 
 namespace sluice {

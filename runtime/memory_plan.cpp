@@ -38,4 +38,21 @@ MemoryPlan plan_memory(const std::vector<Lifetime> &lifetimes, int64_t alignment
   return plan;
 }
 
+std::vector<MemoryRange> free_ranges(const std::vector<Lifetime> &lifetimes, const MemoryPlan &plan, int step,
+                                     int64_t least) {
+  std::vector<MemoryRange> used, free;
+  for (size_t i = 0; i < lifetimes.size(); i++) {
+    if (overlap(lifetimes[i], {0, step, step}))
+      used.push_back({plan.offsets[i], plan.offsets[i] + lifetimes[i].size_bytes});
+  }
+  used.push_back({plan.size_bytes, plan.size_bytes});
+  std::sort(used.begin(), used.end(), [](const MemoryRange &a, const MemoryRange &b) { return a.begin < b.begin; });
+  int64_t end = 0;
+  for (const MemoryRange &range : used) {
+    if (range.begin - end >= std::max<int64_t>(least, 1)) free.push_back({end, range.begin});
+    end = std::max(end, range.end);
+  }
+  return free;
+}
+
 }  // namespace sluice

@@ -11,6 +11,7 @@
 #include "runtime/model.h"
 #include "runtime/process_group.h"
 #include "runtime/region_of_interest.h"
+#include "runtime/scratch_space.h"
 #include "runtime/structural.h"
 #include "runtime/tensor_layout.h"
 #include "weights_io/error.h"
@@ -97,6 +98,9 @@ void Model::execute_layer(const PlannedStep &step, const ExecutionPlan &plan, fl
   const auto &packed = packed_here ? packed_.at(layer.node().name) : repacked.groups;
   CallContext context = device_ == nullptr ? CallContext() : device_->call_context();
   context.cancelled = options.cancel;
+  ScratchSpace scratch(arena, device_ != nullptr ? std::vector<MemoryRange>()
+                                                 : plan.free_ranges(step, int64_t{ScratchSpace::kSmallest}));
+  context.scratch = &scratch;
   if (tensors != nullptr) {
     tensors->before(step, Side::device);
     context.blocks = tensors->blocks();

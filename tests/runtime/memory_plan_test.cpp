@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 namespace sluice {
@@ -49,6 +50,47 @@ TEST(MemoryPlan, NothingOverlapsInRandomPlans) {
                            plan.offsets[b] + lifetimes[b].size_bytes <= plan.offsets[a];
         EXPECT_TRUE(!together || apart) << "seed " << seed << ": " << a << " and " << b;
       }
+    }
+  }
+}
+
+TEST(MemoryPlan, WhatIsFreeAtAStep) {
+  const std::vector<Lifetime> lifetimes{{640, 0, 9}, {1000, 0, 3}, {640, 0, 9}, {100, 4, 4}};
+  const MemoryPlan plan = plan_memory(lifetimes);  // 1000, 640, 640, and the last one where the first was
+  ASSERT_EQ(plan.size_bytes, 1024 + 2 * 640);
+  EXPECT_TRUE(free_ranges(lifetimes, plan, 3, 64).empty());
+  const std::vector<MemoryRange> later = free_ranges(lifetimes, plan, 4, 64);
+  ASSERT_EQ(later.size(), 1u);
+  EXPECT_EQ(later[0].begin, 100);
+  EXPECT_EQ(later[0].end, 1024);
+  EXPECT_TRUE(free_ranges(lifetimes, plan, 4, 1000).empty());
+  const std::vector<MemoryRange> behind = free_ranges(lifetimes, plan, 10, 1);
+  ASSERT_EQ(behind.size(), 1u);
+  EXPECT_EQ(behind[0].end - behind[0].begin, plan.size_bytes);
+}
+
+TEST(MemoryPlan, FreeRangesHoldNoTensorOfTheStep) {
+  for (unsigned seed = 0; seed < 100; seed++) {
+    std::mt19937 random(seed);
+    std::uniform_int_distribution<int> size(1, 5000), time(0, 30), length(0, 8), count(1, 40);
+    std::vector<Lifetime> lifetimes(static_cast<size_t>(count(random)));
+    for (Lifetime &l : lifetimes) {
+      l.first = time(random);
+      l = {size(random), l.first, l.first + length(random)};
+    }
+    const MemoryPlan plan = plan_memory(lifetimes);
+    for (int step = 0; step <= 40; step++) {
+      std::vector<bool> is_free(static_cast<size_t>(plan.size_bytes), true);
+      for (size_t i = 0; i < lifetimes.size(); i++) {
+        if (lifetimes[i].first > step || lifetimes[i].last < step) continue;
+        std::fill_n(is_free.begin() + plan.offsets[i], lifetimes[i].size_bytes, false);
+      }
+      for (const MemoryRange &range : free_ranges(lifetimes, plan, step, 1)) {
+        const auto begin = is_free.begin() + range.begin, end = is_free.begin() + range.end;
+        EXPECT_EQ(std::count(begin, end, true), range.end - range.begin) << "seed " << seed << ", step " << step;
+        std::fill(begin, end, false);
+      }
+      EXPECT_EQ(std::count(is_free.begin(), is_free.end(), true), 0) << "seed " << seed << ", step " << step;
     }
   }
 }
