@@ -41,10 +41,13 @@ MemoryPlan plan_memory(const std::vector<Lifetime> &lifetimes, int64_t alignment
 std::vector<MemoryRange> free_ranges(const std::vector<Lifetime> &lifetimes, const MemoryPlan &plan, int step,
                                      int64_t least) {
   std::vector<MemoryRange> used, free;
+  int64_t left = plan.size_bytes;
   for (size_t i = 0; i < lifetimes.size(); i++) {
-    if (overlap(lifetimes[i], {0, step, step}))
-      used.push_back({plan.offsets[i], plan.offsets[i] + lifetimes[i].size_bytes});
+    if (!overlap(lifetimes[i], {0, step, step})) continue;
+    used.push_back({plan.offsets[i], plan.offsets[i] + lifetimes[i].size_bytes});
+    left -= lifetimes[i].size_bytes;
   }
+  if (left < least) return free;  // of a plan that keeps everything
   used.push_back({plan.size_bytes, plan.size_bytes});
   std::sort(used.begin(), used.end(), [](const MemoryRange &a, const MemoryRange &b) { return a.begin < b.begin; });
   int64_t end = 0;

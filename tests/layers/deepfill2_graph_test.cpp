@@ -20,7 +20,7 @@ struct Layer {
   bool upsample;
 };
 
-// Width 48, from the shapes in the published checkpoint.
+// Width 48, from the shapes in the published checkpoint; in the order of our graph.
 const std::vector<Layer> kLayers = {
     {"conv1", "x", 5, 1, 1, 5, 24, "elu", false},
     {"conv2_downsample", "conv1", 3, 2, 1, 24, 48, "elu", false},
@@ -39,6 +39,14 @@ const std::vector<Layer> kLayers = {
     {"conv15_upsample", "conv14", 3, 1, 1, 48, 24, "elu", true},
     {"conv16", "conv15_upsample", 3, 1, 1, 24, 12, "elu", false},
     {"conv17", "conv16", 3, 1, 1, 12, 3, "", false},
+    {"pmconv1", "xin", 5, 1, 1, 3, 24, "elu", false},
+    {"pmconv2_downsample", "pmconv1", 3, 2, 1, 24, 24, "elu", false},
+    {"pmconv3", "pmconv2_downsample", 3, 1, 1, 24, 48, "elu", false},
+    {"pmconv4_downsample", "pmconv3", 3, 2, 1, 48, 96, "elu", false},
+    {"pmconv5", "pmconv4_downsample", 3, 1, 1, 96, 96, "elu", false},
+    {"pmconv6", "pmconv5", 3, 1, 1, 96, 96, "relu", false},
+    {"pmconv9", "ca", 3, 1, 1, 96, 96, "elu", false},
+    {"pmconv10", "pmconv9", 3, 1, 1, 96, 96, "elu", false},
     {"xconv1", "xin", 5, 1, 1, 3, 24, "elu", false},
     {"xconv2_downsample", "xconv1", 3, 2, 1, 24, 24, "elu", false},
     {"xconv3", "xconv2_downsample", 3, 1, 1, 24, 48, "elu", false},
@@ -49,14 +57,6 @@ const std::vector<Layer> kLayers = {
     {"xconv8_atrous", "xconv7_atrous", 3, 1, 4, 96, 96, "elu", false},
     {"xconv9_atrous", "xconv8_atrous", 3, 1, 8, 96, 96, "elu", false},
     {"xconv10_atrous", "xconv9_atrous", 3, 1, 16, 96, 96, "elu", false},
-    {"pmconv1", "xin", 5, 1, 1, 3, 24, "elu", false},
-    {"pmconv2_downsample", "pmconv1", 3, 2, 1, 24, 24, "elu", false},
-    {"pmconv3", "pmconv2_downsample", 3, 1, 1, 24, 48, "elu", false},
-    {"pmconv4_downsample", "pmconv3", 3, 2, 1, 48, 96, "elu", false},
-    {"pmconv5", "pmconv4_downsample", 3, 1, 1, 96, 96, "elu", false},
-    {"pmconv6", "pmconv5", 3, 1, 1, 96, 96, "relu", false},
-    {"pmconv9", "ca", 3, 1, 1, 96, 96, "elu", false},
-    {"pmconv10", "pmconv9", 3, 1, 1, 96, 96, "elu", false},
     {"allconv11", "merged", 3, 1, 1, 192, 96, "elu", false},
     {"allconv12", "allconv11", 3, 1, 1, 96, 96, "elu", false},
     {"allconv13_upsample", "allconv12", 3, 1, 1, 96, 48, "elu", true},

@@ -11,6 +11,7 @@
 
 #include "runtime/graph_file.h"
 #include "runtime/model.h"
+#include "runtime/scratch_space.h"
 #include "runtime/training/gradients.h"
 #include "tests/support/fixture.h"
 #include "weights_io/error.h"
@@ -60,6 +61,28 @@ TEST(DeepFill2, EveryLayerAsTheReference) {
   }
   for (const auto &[ours, theirs] : {std::pair{"x1", "out.x1"}, {"x2", "out.x2"}, {"filled", "out.complete"}}) {
     EXPECT_LE(relative_error(made.at(ours), forward_fixture().tensors.at(theirs)), kValueBound) << ours;
+  }
+}
+
+// The attention's buffers lie where no tensor is; where every tensor is kept they are elsewhere. The bits are the same.
+TEST(DeepFill2, BuffersOfKernelsHarmNoTensor) {
+  constexpr int64_t kHeight = 320, kWidth = 384;
+  TensorMap inputs{{"image", StoredTensor::of_f32({1, 3, kHeight, kWidth})},
+                   {"mask", StoredTensor::of_f32({1, 1, kHeight, kWidth})}};
+  for (int64_t i = 0; i < 3 * kHeight * kWidth; i++) inputs.at("image").f32()[i] = static_cast<float>(i * 37 % 256);
+  for (int64_t i = 0; i < kHeight * kWidth; i++) {
+    const int64_t x = i % kWidth, y = i / kWidth;
+    inputs.at("mask").f32()[i] = x > 100 && x < 220 && y > 90 && y < 200 ? 1.0f : 0.0f;
+  }
+  const ExecutionPlan plan = narrow().plan_for(inputs, {});
+  const PlannedStep &attention = plan.steps()[static_cast<size_t>(plan.step("ca"))];
+  EXPECT_FALSE(plan.free_ranges(attention, int64_t{ScratchSpace::kSmallest}).empty());
+  RunOptions keeping;
+  for (const PlannedTensor &tensor : plan.tensors()) keeping.keep.push_back(tensor.name);
+  const TensorMap made = narrow().run(inputs), kept = narrow().run(inputs, keeping);
+  for (const char *name : {"filled", "x1", "x2"}) {
+    const StoredTensor &one = made.at(name), &other = kept.at(name);
+    for (int64_t i = 0; i < one.elements(); i++) ASSERT_EQ(one.f32()[i], other.f32()[i]) << name << " at " << i;
   }
 }
 
