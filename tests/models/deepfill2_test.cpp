@@ -66,7 +66,7 @@ TEST(DeepFill2, EveryLayerAsTheReference) {
 
 // The attention's buffers lie where no tensor is; where every tensor is kept they are elsewhere. The bits are the same.
 TEST(DeepFill2, BuffersOfKernelsHarmNoTensor) {
-  constexpr int64_t kHeight = 320, kWidth = 384;
+  constexpr int64_t kHeight = 512, kWidth = 512;
   TensorMap inputs{{"image", StoredTensor::of_f32({1, 3, kHeight, kWidth})},
                    {"mask", StoredTensor::of_f32({1, 1, kHeight, kWidth})}};
   for (int64_t i = 0; i < 3 * kHeight * kWidth; i++) inputs.at("image").f32()[i] = static_cast<float>(i * 37 % 256);
