@@ -17,10 +17,9 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kAlignment =
-    128;  // of what kernels get: Halide asks for a vector, two lines of cache serve prefetching
-constexpr size_t kSmallest = size_t{64} << 10;  // smaller blocks the C library keeps itself
-constexpr size_t kMost = size_t{256} << 20;     // of free blocks together
+constexpr size_t kAlignment = ScratchSpace::kAlignment;  // of what kernels get
+constexpr size_t kSmallest = size_t{64} << 10;           // smaller blocks the C library keeps itself
+constexpr size_t kMost = size_t{256} << 20;              // of free blocks together
 constexpr size_t kLargePage = size_t{2} << 20;
 
 // Before every block.

@@ -20,7 +20,7 @@ class ScratchSpace {
   // False, and nothing done, where the block is not of here. Any thread.
   bool give_back(void *block);
 
-  static constexpr size_t kAlignment = 128;
+  static constexpr size_t kAlignment = 128;  // Halide asks for a vector, two lines of cache serve prefetching
   static constexpr size_t kSmallest = size_t{1} << 20;  // of blocks and ranges: smaller ones had better stay in a cache
 
  private:
