@@ -33,12 +33,19 @@ std::optional<std::string> find(const GraphSettings *settings, const std::string
 
 bool is_name(const std::string &placeholder) { return placeholder.empty() || is_graph_name(placeholder); }
 
+// The first brace from `at` on: find_first_of would search the two characters of its set for every one of the token.
+std::size_t next_brace(const std::string &token, std::size_t at) {
+  const auto is_brace = [](char c) { return c == '{' || c == '}'; };
+  return static_cast<std::size_t>(std::find_if(token.begin() + static_cast<std::ptrdiff_t>(at), token.end(), is_brace) -
+                                  token.begin());
+}
+
 // Calls `text` with every piece outside of braces, `placeholder` with what stands inside.
 void for_each_piece(const std::string &token, const GraphPosition &position,
                     const std::function<void(const std::string &)> &text,
                     const std::function<void(const std::string &)> &placeholder) {
   std::size_t at = 0;
-  for (std::size_t brace = 0; (brace = token.find_first_of("{}", at)) != std::string::npos;) {
+  for (std::size_t brace = 0; (brace = next_brace(token, at)) != token.size();) {
     const std::size_t end = token[brace] == '{' ? token.find('}', brace) : std::string::npos;
     if (end == std::string::npos) position.fail("unpaired brace in " + in_quotes(token));
     text(token.substr(at, brace - at));

@@ -89,14 +89,11 @@ bool is_graph_key(std::string_view s) {
 }
 
 std::vector<std::string> split_at(const std::string &text, char separator) {
-  std::vector<std::string> items(1);
-  for (const char c : text) {
-    if (c == separator) {
-      items.emplace_back();
-    } else {
-      items.back() += c;
-    }
-  }
+  std::vector<std::string> items;
+  std::size_t first = 0;
+  for (std::size_t end = 0; (end = text.find(separator, first)) != std::string::npos; first = end + 1)
+    items.push_back(text.substr(first, end - first));
+  items.push_back(text.substr(first));
   return items;
 }
 

@@ -216,6 +216,11 @@ std::vector<NameRule> NamesParser::expanded(const NameRule &rule) {
       }
     }
   }
+  std::size_t count = 1;  // known before a name is built
+  for (const std::string &set : sets) {
+    count *= sets_.at(set).size();
+    check_count(count, kMaxNameRules, "names in a dialect");
+  }
   std::vector<NameRule> rules;
   Bindings bindings;
   expand_from(rule, sets, 0, bindings, rules);
@@ -231,7 +236,6 @@ void NamesParser::expand_from(const NameRule &rule, const Words &sets, std::size
     }
     return;
   }
-  if (into.size() == kMaxNameRules) fail(fmt::format("more than {} names in a dialect", kMaxNameRules));
   NameRule &added = into.emplace_back(rule);
   added.source = substitute(rule.source, bindings);
   for (std::string &target : added.targets) target = substitute(target, bindings);

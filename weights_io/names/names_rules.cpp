@@ -50,8 +50,7 @@ void NamesParser::read_rule(std::string_view left, std::string_view right) {
   }
   read_axes(layout, split, rule);
   std::vector<NameRule> rules = expanded(rule);
-  if (into.rules.size() + rules.size() > kMaxNameRules)
-    fail(fmt::format("more than {} names in a dialect", kMaxNameRules));
+  check_count(into.rules.size() + rules.size(), kMaxNameRules, "names in a dialect");
   std::move(rules.begin(), rules.end(), std::back_inserter(into.rules));
 }
 
@@ -86,7 +85,7 @@ void NamesParser::read_duplicate(const Words &words) {
   if (words.size() != 4 || words[2] != "=") fail("expected: same NAME = NAME");
   NameRule rule{words[1], {words[3]}, 0, {}, 0, line_};
   for (const NameRule &pair : expanded(rule)) into.duplicates.push_back({pair.source, pair.targets[0], line_});
-  if (into.duplicates.size() > kMaxNameRules) fail(fmt::format("more than {} copies in a dialect", kMaxNameRules));
+  check_count(into.duplicates.size(), kMaxNameRules, "copies in a dialect");
 }
 
 std::optional<std::string> bound(const NameStar &pattern, std::string_view name) {
