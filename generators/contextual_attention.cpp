@@ -217,12 +217,27 @@ struct ContextualAttention : sluice::LayerDefaults {
                in.constant(0));
   }
 
+  // 1 where `spread` has something to paste: one of its four keys is known. A run over the picture leaves out the rest
+  // of the hole, a quarter of the keys or more, whose attention is 0 (the product of it is not 0 for a NaN).
+  Func &define_pasted(const Context &in, Stages &stages, const Grid &grid) const {
+    const Func mm = stages["mm"];
+    Expr known = in.constant(0);
+    for (int d = 0; d < 4; d++) {
+      const Expr i = x + d % 2, j = y + d / 2;
+      const Expr at = mm(clamp(i, 0, grid.w - 1), clamp(j, 0, grid.h - 1), n);
+      known = max(known, select(grid.inside(i, j), at, in.constant(0)));
+    }
+    Func &pasted = stages.add("pasted");
+    pasted(x, y, n) = cast<uint8_t>(known > in.constant(0));
+    return pasted;
+  }
+
   // Step 9.
   void define_paste(const Context &in, Stages &stages, const Grid &grid) const {
     const Func attention = stages["attention"];
     Func &value = stages.add("value");
     value(c, x, y, n) = in["input"](c, x, y, n);
-    const RDom q(0, grid.w, 0, grid.h, "q");
+    RDom q(0, grid.w, 0, grid.h, "q");
     Func &spread = stages.add("spread");
     Expr sum;
     for (int d = 0; d < 4; d++) {
@@ -238,7 +253,9 @@ struct ContextualAttention : sluice::LayerDefaults {
     if (!in.backward) {
       Func &paste = stages.add("paste");
       paste(c, px, py, parity, n) = in.constant(0);
-      paste(c, px, py, parity, n) += term(parity % 2, parity / 2);
+      const Expr ex = parity % 2, ey = parity / 2, mask_n = min(n, in["mask"].extent.at("n") - 1);
+      if (!in.device) q.where(define_pasted(in, stages, grid)(q.x + ex - 1, q.y + ey - 1, mask_n) != 0);
+      paste(c, px, py, parity, n) += term(ex, ey);
       const Expr left = in.device ? Expr(0) : in.scalar("part_x"), above = in.device ? Expr(0) : in.scalar("part_y");
       output(c, x, y, n) = paste(c, x / 2 + left, y / 2 + above, y % 2 * 2 + x % 2, n) * in.constant(0.25);
       return;

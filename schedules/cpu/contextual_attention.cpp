@@ -44,7 +44,8 @@ void sum_in_lanes(Func &stage, const Var &consumer, int lanes) {
 // register tile lie side by side.
 void schedule_plane(sluice::Plan &plan) {
   const int lanes = plan.lanes();
-  for (const std::string name : {"column", "row", "mask_feature", "mask_small", "mm"}) plan.stages[name].compute_root();
+  for (const std::string name : {"column", "row", "mask_feature", "mask_small", "mm", "pasted"})
+    plan.stages[name].compute_root();
   Func &pixels = plan.stages["pixels"], &squares = plan.stages["squares"], &inverse = plan.stages["inverse_norm"];
   Func turned = pixels.in();
   turned.compute_root()
