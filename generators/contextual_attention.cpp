@@ -217,8 +217,8 @@ struct ContextualAttention : sluice::LayerDefaults {
                in.constant(0));
   }
 
-  // 1 where `spread` has something to paste: one of its four keys is known. A run over the picture leaves out the rest
-  // of the hole, a quarter of the keys or more, whose attention is 0 (the product of it is not 0 for a NaN).
+  // 1 where `spread` has something to paste: one of its four keys is known. All attention of the others is 0, so their
+  // pixels are not even read; in a picture with a hole of a quarter they are a quarter of the keys.
   Func &define_pasted(const Context &in, Stages &stages, const Grid &grid) const {
     const Func mm = stages["mm"];
     Expr known = in.constant(0);

@@ -144,5 +144,5 @@ SLUICE_SCHEDULE(cpu, contextual_attention, backward) { sluice::store_every_stage
 // the rest are the sums along diagonals and the softmax. A tile's halo costs the Gram matrix (22/16)^2, its plane's
 // continuation and whole vectors 1.4; larger tiles save that and lose as much to the third-level cache. 2026-11-22, in
 // turn with all rows of the Gram matrix kept: 128x128 AVX-512 87 ms and 92, 256x256 a factor of 1.6 or more (the
-// machine busy), 24 MB less. 2026-11-23, Zen 4, in turn with the paste of all keys, a hole of a quarter: 128x128 AVX-512 130
-// ms and 157, AVX2 134 and 165.
+// machine busy), 24 MB less. 2026-11-23, Zen 4, in turn with the paste of all keys, a hole of a quarter: 128x128
+// AVX-512 130 ms and 157, AVX2 134 and 165.
