@@ -103,6 +103,9 @@ struct ContextualAttention : sluice::LayerDefaults {
   const Var c{"c"}, x{"x"}, y{"y"}, n{"n"}, kx{"kx"}, ky{"ky"}, qx{"qx"}, qy{"qy"}, px{"px"}, py{"py"},
       parity{"parity"};
 
+  // The mask of picture n: one may serve all.
+  Expr mask_of(const Context &in) const { return min(n, in["mask"].extent.at("n") - 1); }
+
   // Of the output only the queries of a part of the grid are answered where a run needs no more; forward, and not on a
   // GPU.
   static Expr part(const Context &in, const std::string &side, const Expr &whole) {
@@ -115,7 +118,7 @@ struct ContextualAttention : sluice::LayerDefaults {
     const auto &size = in["input"].extent, &mask = in["mask"].extent;
     Func &feature = stages.add("mask_feature"), &small = stages.add("mask_small"), &mm = stages.add("mm");
     feature(x, y, n) = in["mask"](0, sluice::nearest(x, mask.at("x"), size.at("x"), true),
-                                  sluice::nearest(y, mask.at("y"), size.at("y"), true), min(n, mask.at("n") - 1));
+                                  sluice::nearest(y, mask.at("y"), size.at("y"), true), mask_of(in));
     const auto at = [&](const Expr &i, const Expr &j) {
       return feature(sluice::nearest(i, size.at("x"), grid.w, true), sluice::nearest(j, size.at("y"), grid.h, true), n);
     };
@@ -193,7 +196,7 @@ struct ContextualAttention : sluice::LayerDefaults {
   void define_attention(const Context &in, Stages &stages, const Grid &grid) const {
     Func &logit = stages.add("logit"), &row_max = stages.add("row_max"), &unnormalised = stages.add("unnormalised");
     Func &row_sum = stages.add("row_sum"), &attention = stages.add("attention"), &mm = stages["mm"];
-    const Expr mask_n = min(n, in["mask"].extent.at("n") - 1);
+    const Expr mask_n = mask_of(in);
     logit(qx, qy, px, py, n) =
         stages[fuse ? "fused" : "scores"](qx, qy, px, py, n) * mm(qx, qy, mask_n) * in.scalar("softmax_scale");
     const RDom q(0, grid.w, 0, grid.h, "q");
@@ -253,8 +256,8 @@ struct ContextualAttention : sluice::LayerDefaults {
     if (!in.backward) {
       Func &paste = stages.add("paste");
       paste(c, px, py, parity, n) = in.constant(0);
-      const Expr ex = parity % 2, ey = parity / 2, mask_n = min(n, in["mask"].extent.at("n") - 1);
-      if (!in.device) q.where(define_pasted(in, stages, grid)(q.x + ex - 1, q.y + ey - 1, mask_n) != 0);
+      const Expr ex = parity % 2, ey = parity / 2;
+      if (!in.device) q.where(define_pasted(in, stages, grid)(q.x + ex - 1, q.y + ey - 1, mask_of(in)) != 0);
       paste(c, px, py, parity, n) += term(ex, ey);
       const Expr left = in.device ? Expr(0) : in.scalar("part_x"), above = in.device ? Expr(0) : in.scalar("part_y");
       output(c, x, y, n) = paste(c, x / 2 + left, y / 2 + above, y % 2 * 2 + x % 2, n) * in.constant(0.25);
