@@ -15,14 +15,14 @@ namespace {
 constexpr std::size_t kMaxArguments = 64;
 constexpr std::size_t kMaxPrefixes = 8;
 constexpr std::size_t kMaxBlocks = 1000;
-constexpr std::size_t kMaxBodies = 16u << 20;  // bytes; a token of one letter takes many more
+constexpr std::size_t kMaxBodies = 4u << 20;  // bytes; a token of one letter takes many more
 
-bool is_prefix(const std::string &word) { return word == "if" || word == "for"; }
+bool is_prefix(std::string_view word) { return word == "if" || word == "for"; }
 
 }  // namespace
 
-bool is_outer_word(const std::string &word) {
-  constexpr const char *kWords[] = {"model", "param", "input", "output", "loss", "block", "op", "end"};
+bool is_outer_word(std::string_view word) {
+  constexpr std::string_view kWords[] = {"model", "param", "input", "output", "loss", "block", "op", "end"};
   return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
 }
 
@@ -155,7 +155,7 @@ void GraphDefinitionReader::add(const std::vector<std::string> &tokens) {
     open_->takes_attributes = true;
   }
   for (const std::string &variable : variables) scope_.values.erase(variable);
-  if (bytes_ > kMaxBodies) position_.fail("the blocks take more than 16 MB");
+  if (bytes_ > kMaxBodies) position_.fail("the blocks take more than 4 MB");
   open_->body.push_back({tokens, position_.line});
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/graph_scope.h"
@@ -89,6 +90,6 @@ struct GraphLoop {
 GraphLoop read_loop(const std::string &range, const GraphPosition &position);  // "i=FIRST..LAST"
 
 // Words that begin statements which stand by themselves at the top of a file.
-bool is_outer_word(const std::string &word);
+bool is_outer_word(std::string_view word);
 
 }  // namespace sluice

@@ -28,9 +28,9 @@ namespace {
 constexpr std::size_t kMaxFile = 4u << 20;  // bytes
 constexpr std::size_t kMaxNodes = 10000;
 constexpr int64_t kMaxMultiple = 4096;
-constexpr std::size_t kMaxWord = 1000, kMaxValues = 16u << 20;  // bytes; a long parameter could be used many times
-constexpr std::size_t kMaxPorts = 1000;                         // inputs, outputs, losses, parameters: of each kind
-constexpr std::size_t kItemBytes = 48, kTensorBytes = 256;      // what a list's item and a tensor take besides text
+constexpr std::size_t kMaxWord = 1000, kMaxValues = 8u << 20;  // bytes; a long parameter could be used many times
+constexpr std::size_t kMaxPorts = 1000;                        // inputs, outputs, losses, parameters: of each kind
+constexpr std::size_t kItemBytes = 48, kTensorBytes = 256;     // what a list's item and a tensor take besides text
 
 class GraphParser {
  public:
@@ -173,7 +173,7 @@ class GraphParser {
     check_structural(node, position_);
     if (graph_.nodes.size() == kMaxNodes) fail(fmt::format("more than {} nodes", kMaxNodes));
     node_bytes_ += bytes_of(node);
-    if (node_bytes_ > kMaxValues) fail("the nodes take more than 16 MB");
+    if (node_bytes_ > kMaxValues) fail("the nodes take more than 8 MB");
     const auto [other, fresh] = node_lines_.emplace(node.name, node.line);
     if (!fresh) fail(fmt::format("a node of this name is already at line {}", other->second));
     const std::string subject = position_.subject;

@@ -14,9 +14,9 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t kMaxExpanded = 16u << 20;  // bytes
-constexpr std::size_t kPieceOverhead = 16;       // bytes that each piece of a line counts besides its text
-constexpr const char *kTooMuch = "the expanded lines are longer than 16 MB";
+constexpr std::size_t kMaxExpanded = 8u << 20;  // bytes
+constexpr std::size_t kPieceOverhead = 64;      // bytes that each piece of a line counts besides its text
+constexpr const char *kTooMuch = "the expanded lines are longer than 8 MB";
 
 std::optional<std::string> find(const GraphSettings *settings, const std::string &name) {
   if (settings == nullptr) return std::nullopt;

@@ -18,14 +18,18 @@ constexpr std::size_t kMaxText = 4u << 20;  // bytes
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
+
+// Words between blanks; a bracket is one by itself.
 std::vector<std::string> tokens_of(std::string_view line) {
   std::vector<std::string> tokens;
-  bool open = false;  // the last token goes on
-  for (const char c : line) {
-    const bool bracket = c == '[' || c == ']', blank = c == ' ' || c == '\t';
-    if (!blank && (bracket || !open)) tokens.emplace_back();
-    if (!blank) tokens.back() += c;
-    open = !blank && !bracket;
+  const auto ends_word = [](char c) { return c == ' ' || c == '\t' || c == '[' || c == ']'; };
+  for (auto at = line.begin(); at != line.end();) {
+    const auto end = std::find_if(at, line.end(), ends_word);
+    if (end != at) tokens.emplace_back(at, end);
+    if (end == line.end()) break;
+    if (*end == '[' || *end == ']') tokens.emplace_back(1, *end);
+    at = end + 1;
   }
   return tokens;
 }
@@ -47,10 +51,8 @@ std::size_t edit_distance(const std::string &a, const std::string &b) {
 std::string_view checked(std::string_view line, const GraphPosition &position) {
   if (line.size() > kMaxGraphLine) position.fail("the line is longer than 64 kB");
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-  for (const char c : line) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\t') || byte == 0x7f) position.fail(fmt::format("control character \\x{:02x}", byte));
-  }
+  if (const auto at = std::find_if(line.begin(), line.end(), is_control); at != line.end())
+    position.fail(fmt::format("control character \\x{:02x}", *at));
   if (!is_valid_utf8(line)) position.fail("the line is not UTF-8 text");
   line = line.substr(0, line.find('#'));
   line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));

@@ -28,16 +28,14 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
   Header take() { return std::move(header_); }
 
   bool key(string_t &text) override {
-    key_ = text;
+    key_.swap(text);
     switch (place_) {
       case Place::top:
         return top_key();
       case Place::metadata:
         if (key_.ends_with(kHeaderName) && !key_.starts_with(kChecksumPrefix) && key_ != kSourceChecksum)
           fail(fmt::format("metadata key {}: such names are reserved", in_quotes(key_)));
-        if (header_.metadata.count(key_) != 0) fail(fmt::format("duplicate key {} in __metadata__", in_quotes(key_)));
-        if (header_.metadata.size() == kMaxMetadata) fail(fmt::format("more than {} metadata entries", kMaxMetadata));
-        return true;
+        return metadata_key();
       default:
         return tensor_key();
     }
@@ -45,7 +43,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
 
   bool string(string_t &text) override {
     if (place_ == Place::metadata) {
-      header_.metadata.emplace(key_, std::move(text));
+      value_->swap(text);
       return true;
     }
     if (place_ != Place::tensor || key_ != "dtype") unexpected("a string");
@@ -130,6 +128,14 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
+  bool metadata_key() {
+    const auto [entry, fresh] = header_.metadata.try_emplace(key_);
+    if (!fresh) fail(fmt::format("duplicate key {} in __metadata__", in_quotes(key_)));
+    if (header_.metadata.size() > kMaxMetadata) fail(fmt::format("more than {} metadata entries", kMaxMetadata));
+    value_ = &entry->second;
+    return true;
+  }
+
   bool tensor_key() {
     const unsigned field = key_ == "dtype" ? kDtype : key_ == "shape" ? kShape : key_ == "data_offsets" ? kOffsets : 0;
     if (field == 0) fail_tensor(fmt::format("unknown key {}", in_quotes(key_)));
@@ -161,6 +167,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
   Header header_;
   std::set<std::string> names_;
   std::string key_;
+  std::string *value_ = nullptr;  // of the metadata entry that is being read
   Place place_ = Place::outside;
   unsigned seen_ = 0;
   std::size_t offsets_ = 0;

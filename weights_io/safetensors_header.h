@@ -13,11 +13,12 @@
 namespace sluice::safetensors {
 
 inline constexpr std::size_t kPrefixBytes = 8;  // the header's length, little endian
-// The format allows 100 MB. Reading takes several times the header's size, which is to stay below 32 MB.
-inline constexpr uint64_t kMaxHeaderBytes = 8'000'000;
+// The format allows 100 MB. Reading takes several times the header's size, which is to stay below 32 MB, and some 10 ns
+// a byte: a file is to be refused within 100 ms on slow machines, too.
+inline constexpr uint64_t kMaxHeaderBytes = 4'000'000;
 inline constexpr std::size_t kMaxRank = 8;
-inline constexpr std::size_t kMaxTensors = 50'000;    // these two bound the memory a header of repeated
-inline constexpr std::size_t kMaxMetadata = 100'000;  // tiny entries can claim
+inline constexpr std::size_t kMaxTensors = 25'000;   // these two bound the memory a header of repeated
+inline constexpr std::size_t kMaxMetadata = 60'000;  // tiny entries can claim
 inline constexpr std::size_t kMaxNameBytes = 4096;
 inline constexpr std::string_view kChecksumPrefix = "crc32.";
 // The checksum of the header's meaning. No tensor can have this name.

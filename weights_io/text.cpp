@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace sluice {
 namespace {
@@ -51,7 +52,14 @@ std::string in_quotes(std::string_view text) {
 }
 
 bool is_valid_utf8(std::string_view text) {
+  constexpr uint64_t kNoAscii = 0x8080808080808080;  // of eight bytes: is one above 0x7f
   for (std::size_t i = 0; i < text.size();) {
+    uint64_t eight = kNoAscii;
+    if (text.size() - i >= sizeof(eight)) std::memcpy(&eight, text.data() + i, sizeof(eight));
+    if ((eight & kNoAscii) == 0) {
+      i += sizeof(eight);
+      continue;
+    }
     const std::size_t length = sequence_length(text, i);
     if (length == 0) return false;
     i += length;

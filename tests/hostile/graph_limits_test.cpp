@@ -42,9 +42,9 @@ TEST(HostileGraph, NumbersOfThingsAreLimited) {
        {"Outputs", graph("", repeated(1000, "output o{} from x\n")), "g:1004: output 'o999': more than 1000 outputs"},
        {"Losses", graph("", repeated(1001, "loss l{}\n")), "g:1005: more than 1000 losses"},
        {"Blocks", graph(repeated(1001, block)), "g:3002: block 'b1000': more than 1000 blocks"},
-       {"Tensors", tensors, "g:126: node 'y124': the nodes take more than 16 MB"},
-       {"Items", items, "g:13: node 'y10': the nodes take more than 16 MB"},
-       {"Tokens", body, "g:27: block 'b': the blocks take more than 16 MB"}},
+       {"Tensors", tensors, "g:64: node 'y62': the nodes take more than 8 MB"},
+       {"Items", items, "g:7: node 'y4': the nodes take more than 8 MB"},
+       {"Tokens", body, "g:8: block 'b': the blocks take more than 4 MB"}},
       read);
 }
 

@@ -28,7 +28,7 @@ using Add = std::function<void(const std::string &, std::function<std::string()>
 
 void add_expanding_graphs(const Add &add) {
   add(
-      "with 2^30 uses of a block", [] { return doubling(30); }, "longer than 16 MB");
+      "with 2^30 uses of a block", [] { return doubling(30); }, "longer than 8 MB");
   add(
       "with blocks in blocks without end", [] { return doubling(500); }, "nest deeper than 32");
   add(
@@ -40,10 +40,10 @@ void add_expanding_graphs(const Add &add) {
       "with a loop to 2^63", [] { return graph("for i=1..9223372036854775807 if 1=2 f y from x"); }, "10000 times");
   add(
       "with 10000 times 64 kB", [] { return graph("for i=1..10000 f y{i} from x k=" + std::string(60'000, 'a')); },
-      "16 MB");
+      "8 MB");
   add(
       "with 10000 times 60000 alternatives",
-      [] { return graph("for i=1..10000 if 1=" + std::string(60'000, '|') + " f y from x"); }, "16 MB");
+      [] { return graph("for i=1..10000 if 1=" + std::string(60'000, '|') + " f y from x"); }, "8 MB");
   add(
       "with a value that doubles itself",
       [] {
@@ -75,7 +75,7 @@ void add_long_graphs(const Add &add) {
         for (int i = 0; i < 30'000; ++i) line += "a ";
         return "block b\n" + repeated(66, line + "\n") + "end\n";
       },
-      "blocks take more than 16 MB");
+      "blocks take more than 4 MB");
   add(
       "with a block of a million lines and 64 arguments",
       [] {
@@ -83,7 +83,7 @@ void add_long_graphs(const Add &add) {
         for (int i = 0; i < 64; ++i) text += fmt::format(" a{}", i);
         return text + "\n" + repeated(300'000, "for i=1..2 f\n");
       },
-      "blocks take more than 16 MB");
+      "blocks take more than 4 MB");
   add(
       "with 280000 tensors",
       [] {
@@ -91,7 +91,7 @@ void add_long_graphs(const Add &add) {
         for (int i = 0; i < 7'000; ++i) line += fmt::format("{}t{}_{{0}}", i == 0 ? "" : ",", i);
         return "model m\ninput x [n]\n" + repeated(40, "f y{0} from x to " + line + "\n");
       },
-      "nodes take more than 16 MB");
+      "nodes take more than 8 MB");
   add(
       "with 40 times 30000 values",
       [] {
@@ -99,13 +99,13 @@ void add_long_graphs(const Add &add) {
         for (int i = 1; i < 30'000; ++i) ones += ",1";
         return graph(repeated(60, "f y{} from x k=" + ones + "\n"));
       },
-      "nodes take more than 16 MB");
+      "nodes take more than 8 MB");
   add(
-      "whose unknown tensor is like 40000 others",
+      "whose unknown tensor is like 18000 others",
       [] {
         std::string text;
         const std::string name(55, 'a');
-        for (int line = 0; line < 40; ++line) {
+        for (int line = 0; line < 20; ++line) {
           text += fmt::format("f y{} from x to ", line);
           for (int i = 0; i < 900; ++i) text += fmt::format("{}{}{}_{}", i == 0 ? "" : ",", name, line, i);
           text += '\n';
@@ -155,19 +155,19 @@ std::vector<Bomb> checkpoint_bombs() {
       "with a number of a million digits",
       [] { return checkpoint(R"({"a":{"shape":[)" + std::string(1'000'000, '9') + "]}}"); }, "not valid JSON");
   add(
-      "with a name of 7 MB", [] { return checkpoint("{\"" + std::string(7'000'000, 'n') + "\":{}}"); },
-      "of 7000000 bytes");
+      "with a name of 3.9 MB", [] { return checkpoint("{\"" + std::string(3'900'000, 'n') + "\":{}}"); },
+      "of 3900000 bytes");
   add(
-      "with 120000 tensors of nothing",
+      "with 60000 tensors of nothing",
       [] {
-        const std::string tensors = repeated(120'000, R"("{0}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}},)");
+        const std::string tensors = repeated(60'000, R"("{0}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}},)");
         return checkpoint("{" + tensors.substr(0, tensors.size() - 1) + "}");
       },
       "tensors");
   add(
-      "with 300000 entries of metadata",
+      "with 200000 entries of metadata",
       [] {
-        const std::string entries = repeated(300'000, R"("{0}":"",)");
+        const std::string entries = repeated(200'000, R"("{0}":"",)");
         return checkpoint(R"({"__metadata__":{)" + entries.substr(0, entries.size() - 1) + "}}");
       },
       "metadata entries");

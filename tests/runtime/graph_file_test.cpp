@@ -160,7 +160,7 @@ TEST(GraphFile, ValuesAreLimited) {
   EXPECT_EQ(refusal("param p=" + word + "a"), "g:1: param 'p': the value is longer than 1000 bytes");
   std::string text = "model m\nparam p=" + word + "\ninput x [n]\nf y from x k=p";
   for (int i = 0; i < 17000; ++i) text += ",p";
-  EXPECT_EQ(refusal(text + "\noutput y"), "g:4: node 'y': the nodes take more than 16 MB");
+  EXPECT_EQ(refusal(text + "\noutput y"), "g:4: node 'y': the nodes take more than 8 MB");
 }
 
 TEST(GraphFile, Shapes) {

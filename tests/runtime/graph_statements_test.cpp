@@ -131,7 +131,7 @@ TEST(GraphStatements, ExpansionIsLimited) {
             std::string::npos);
   EXPECT_NE(refusal(chain(20, "use b{} a={{a}}{{a}}")).find("the expanded line is longer than 64 kB"),
             std::string::npos);
-  EXPECT_NE(refusal(chain(30, "use b{0} a={{a}}\nuse b{0} a={{a}}")).find("the expanded lines are longer than 16 MB"),
+  EXPECT_NE(refusal(chain(30, "use b{0} a={{a}}\nuse b{0} a={{a}}")).find("the expanded lines are longer than 8 MB"),
             std::string::npos);
 }
 
@@ -260,13 +260,13 @@ TEST(GraphStatements, LoopsAreLimited) {
   EXPECT_EQ(refusal("for i=1..9999 if 1=2 f x\nfor i=1..2 f x"), "g:2: loops repeat more than 10000 times");
   EXPECT_EQ(refusal("for i=1..1000 for j=1..1000 if 1=2 f x"), "g:1: loops repeat more than 10000 times");
   const std::string wide(60000, 'x');
-  EXPECT_EQ(refusal("for i=1..1000 f " + wide), "g:1: the expanded lines are longer than 16 MB");
+  EXPECT_EQ(refusal("for i=1..1000 f " + wide), "g:1: the expanded lines are longer than 8 MB");
   std::string sum = "p";
   for (int i = 0; i < 10000; ++i) sum += "+p";
   std::string ones(30000, '1');
   for (std::size_t i = 1; i < ones.size(); i += 2) ones[i] = '+';
   EXPECT_EQ(refusal("block b p\nf {" + sum + "}\nend\nuse b p=" + ones + "1"),
-            "g:2: block 'b': the expanded lines are longer than 16 MB (block 'b', used at line 4)");
+            "g:2: block 'b': the expanded lines are longer than 8 MB (block 'b', used at line 4)");
 }
 
 }  // namespace

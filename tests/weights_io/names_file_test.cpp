@@ -143,11 +143,13 @@ TEST(Names, ShortFilesOfMuchAreRefused) {
   std::string many_sets, long_names = "set a = 0..9999\ndialect d\n{a}" + std::string(100'000, 'x') + " -> {a}";
   for (const char *name : {"a", "b", "c", "d"}) many_sets += std::string("set ") + name + " = 0..9999\n";
   EXPECT_EQ(refusal(many_sets), "n:4: more than 30000 words in all sets");
-  EXPECT_EQ(refusal(long_names), "n:3: all names together take more than 32 MB");
+  EXPECT_EQ(refusal(long_names), "n:3: all names together take more than 16 MB");
   std::string likes = "set a = 0..9999\nset b = 0..4\ndialect d0\n{a}.{b} -> {a}.{b}\n";
   for (int i = 1; i < 50; ++i) likes += "dialect d" + std::to_string(i) + " like d0\n";
-  EXPECT_PRED_FORMAT2(IsSubstring, "all names together take more than 32 MB", refusal(likes));
-  std::string dialects;
+  EXPECT_PRED_FORMAT2(IsSubstring, "all names together take more than 16 MB", refusal(likes));
+  std::string sets, dialects;
+  for (int i = 0; i <= 1000; ++i) sets += "set s" + std::to_string(i) + " = a\n";
+  EXPECT_EQ(refusal(sets), "n:1001: more than 1000 sets");
   for (int i = 0; i <= 100; ++i) dialects += "dialect d" + std::to_string(i) + "\n";
   EXPECT_EQ(refusal(dialects), "n:101: more than 100 dialects");
   std::string prefixes = "dialect d\nprefix", renames = "dialect d\na -> b\n", params;

@@ -16,11 +16,12 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = 1 << 20;
+constexpr std::size_t kMaxSets = 1'000;
 constexpr std::size_t kMaxWords = 10'000;     // of a set
 constexpr std::size_t kMaxAllWords = 30'000;  // of all sets
 constexpr std::size_t kMaxSetsOfName = 16;    // also the depth of expand_from()
 constexpr std::size_t kMaxDialects = 100;
-constexpr std::size_t kMaxBytes = 32 << 20;  // of all names, sets expanded
+constexpr std::size_t kMaxBytes = 16 << 20;  // of all names, sets expanded
 constexpr std::string_view kSpaces = " \t\r";
 
 std::string_view trimmed(std::string_view text) {
@@ -114,6 +115,7 @@ void NamesParser::read_set(const Words &words) {
   if (known != (words[2] == "+=")) {
     fail(fmt::format("set {} is {} defined", in_quotes(words[1]), known ? "already" : "not yet"));
   }
+  if (!known) check_count(sets_.size() + 1, kMaxSets, "sets");
   std::vector<std::string> &set = sets_[words[1]];
   std::set<std::string> &members = set_members_[words[1]];
   for (std::size_t i = 3; i < words.size(); ++i) {
