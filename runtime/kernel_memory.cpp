@@ -22,6 +22,12 @@ constexpr size_t kSmallest = size_t{64} << 10;           // smaller blocks the C
 constexpr size_t kMost = size_t{256} << 20;              // of free blocks together
 constexpr size_t kLargePage = size_t{2} << 20;
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kSeesEveryBlock = true;  // the address sanitizer, which is to see each of them end
+#else
+constexpr bool kSeesEveryBlock = false;
+#endif
+
 // Before every block.
 struct Header {
   void *memory;  // what was allocated
@@ -102,10 +108,9 @@ void release(void *user_context, void *block) {
 }  // namespace
 
 void keep_kernel_memory() {
-#if !defined(__SANITIZE_ADDRESS__)  // which is to see every block end
+  if constexpr (kSeesEveryBlock) return;
   halide_set_custom_malloc(allocate);
   halide_set_custom_free(release);
-#endif
 }
 
 }  // namespace sluice
