@@ -144,7 +144,7 @@ struct GatedConv2d : sluice::winograd::Transformed {
 
   // What is done to the two sums of a pixel.
   Expr rest(const Context &in, const Expr &c, const Expr &feature, const Expr &gate) const {
-    const Expr gated = sluice::activate(activation, feature, in) * sluice::sigmoid(gate);
+    const Expr gated = sluice::activate(activation, feature, in) * sluice::sigmoid(gate, in);
     return gated * in["norm_scale"](c) + in["norm_shift"](c);
   }
 

@@ -216,7 +216,7 @@ struct GatedConv3d : sluice::winograd::Transformed {
     feature(c, x, y, t, n) = sum(c, x, y, t, n)[0] + in["feature_bias"](c);
     gate(c, x, y, t, n) = sum(c, x, y, t, n)[1] + in["gate_bias"](c);
     stages.add("output")(c, x, y, t, n) =
-        sluice::activate(activation, feature(c, x, y, t, n), in) * sluice::sigmoid(gate(c, x, y, t, n));
+        sluice::activate(activation, feature(c, x, y, t, n), in) * sluice::sigmoid(gate(c, x, y, t, n), in);
     return stages;
   }
 
@@ -243,7 +243,7 @@ struct GatedConv3d : sluice::winograd::Transformed {
                                               {{axes[2], taps, in.scalar("dilation_t")}});
     convolution.define(stages, [&](const Expr &c, const std::vector<Expr> &sums) {
       return sluice::activate(activation, sums[0] + in["feature_bias"](c), in) *
-             sluice::sigmoid(sums[1] + in["gate_bias"](c));
+             sluice::sigmoid(sums[1] + in["gate_bias"](c), in);
     });
     return stages;
   }

@@ -36,7 +36,7 @@ struct Glu : sluice::LayerDefaults {
     Func &halves = stages.add("halves");  // an axis of its own, so that the gradient of each is asked for once
     halves(c, half, x, y, n) = in["input"](c + half * (in["input"].extent.at("c") / 2), x, y, n);
     stages.add("output")(c, x, y, n) =
-        sluice::activate(activation, halves(c, 0, x, y, n), in) * sluice::sigmoid(halves(c, 1, x, y, n));
+        sluice::activate(activation, halves(c, 0, x, y, n), in) * sluice::sigmoid(halves(c, 1, x, y, n), in);
     return stages;
   }
 };

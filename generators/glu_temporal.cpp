@@ -116,7 +116,7 @@ struct GluTemporal : sluice::LayerDefaults {
     gate(c, x, y, n) = sum(c, x, y, n)[1] + in["gate_bias"](c);
     const Expr value = feature(c, x, y, n);
     stages.add("output")(c, x, y, n) =
-        (mode.value() == "gtu" ? sluice::activate("tanh", value, in) : value) * sluice::sigmoid(gate(c, x, y, n));
+        (mode.value() == "gtu" ? sluice::activate("tanh", value, in) : value) * sluice::sigmoid(gate(c, x, y, n), in);
     return stages;
   }
 
