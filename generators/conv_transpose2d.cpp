@@ -108,7 +108,8 @@ struct ConvTranspose2d : sluice::winograd::Transformed {
     Operand weight = in["packed_weight"];
     const Func packed = weight.func;
     weight.func = Func("weight");
-    weight.func(kx, ky, o, i) = packed(o % in.lanes, (o / in.lanes) % 2, i, kx, ky, o / (2 * in.lanes));
+    weight.func(kx, ky, o, i) =
+        packed(o % in.lanes, (o / in.lanes) % 2, i, kx, ky, sluice::panel_of(in, o, 2 * in.lanes, in["packed_weight"]));
     in.add("weight", weight);
     const Operand rows = in["packed_bias"];
     for (int row = 0; row < 2; row++) {

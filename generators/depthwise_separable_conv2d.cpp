@@ -2,6 +2,7 @@
 // Depthwise 3x3 convolution and pointwise convolution in one kernel: what is between them is never stored as a tensor.
 // separable_conv2d.graph turns into it where nothing else needs the two apart.
 // Source: Howard et al., MobileNets (arXiv 1704.04861), section 3.1.
+#include "convolution.h"
 #include "padded_apart.h"
 #include "prefetch.h"
 
@@ -109,7 +110,8 @@ struct DepthwiseSeparableConv2d : sluice::LayerDefaults {
     Operand weight = in["packed_pointwise"];
     const Func packed = weight.func;
     weight.func = Func("scaled_pointwise");
-    weight.func(o, i) = packed(o % in.lanes, (o / in.lanes) % 2, i, o / (2 * in.lanes));
+    weight.func(o, i) =
+        packed(o % in.lanes, (o / in.lanes) % 2, i, sluice::panel_of(in, o, 2 * in.lanes, in["packed_pointwise"]));
     in.add("scaled_pointwise", weight);
   }
 

@@ -72,7 +72,8 @@ struct PartialConv2d : sluice::LayerDefaults {
     Operand weight = in["packed_weight"];
     const Func packed = weight.func;
     weight.func = Func("weight");
-    weight.func(kx, ky, i, o) = packed(o % in.lanes, (o / in.lanes) % 2, i, kx, ky, o / (2 * in.lanes));
+    weight.func(kx, ky, i, o) =
+        packed(o % in.lanes, (o / in.lanes) % 2, i, kx, ky, sluice::panel_of(in, o, 2 * in.lanes, in["packed_weight"]));
     in.add("weight", weight);
     in.add("bias", in["packed_bias"]);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // GPU schedule of generators/adain.cpp.
-#include "schedules/cuda/schedule.h"
+#include "schedules/cuda/statistics.h"
 
-SLUICE_SCHEDULE(cuda, adain, forward) { sluice::launch_every_stage(plan); }
+SLUICE_SCHEDULE(cuda, adain, forward) { sluice::launch_norm(plan); }
 SLUICE_SCHEDULE(cuda, adain, backward) { sluice::launch_every_gradient(plan); }

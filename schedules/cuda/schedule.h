@@ -44,28 +44,53 @@ inline void launch_every_gradient(Plan &plan) {
   for (const auto &[name, stage] : plan.gradients.all()) launch_stored(stage);
 }
 
-// As launch(), for definitions that compute other stages by the thread: a block is a tile of 8 channels (a panel of
-// packed weights) and 8 columns. Of an index that the two share Halide would not see that a thread needs one element of
-// those stages, and would take memory for rows of it.
-inline void launch_tiles(Halide::Func &output, const Halide::Var &thread) {
+// As launch(), for definitions that compute other stages by the thread: a block is a tile of 8 by 8 of the first two
+// axes, channels (a panel of packed weights) and columns; of fewer than three axes 64 of the first. Of an index that
+// the two share Halide would not see that a thread needs one element of those stages, and would take memory for rows of
+// it.
+inline void launch_tiles(Halide::Func &stage, const Halide::Var &thread) {
   using namespace Halide;
   constexpr int kTile = 8;
-  const std::vector<Var> dimensions = output.args();
-  if (dimensions.size() != 4 && dimensions.size() != 5)
-    throw std::runtime_error("launch_tiles: " + output.name() + " is neither of pictures nor of clips");
-  const Var c = dimensions[0], x = dimensions[1], column("column");
-  output.tile(c, x, thread, column, kTile, kTile, TailStrategy::GuardWithIf);
+  const std::vector<Var> axes = stage.args();
+  const Var column("column"), rest("rest");
+  if (axes.size() < 3) {
+    stage.split(axes[0], axes[0], thread, kThreads, TailStrategy::GuardWithIf).gpu_blocks(axes[0]).gpu_threads(thread);
+    if (axes.size() == 2) stage.gpu_blocks(axes[1]);
+    return;
+  }
+  const Var c = axes[0], x = axes[1];
+  stage.tile(c, x, thread, column, kTile, kTile, TailStrategy::GuardWithIf);
   // A grid has three indices, of which the first has no limit: rows and pictures; of clips, frames and clips, and their
   // channels come in turn. (Three dimensions in one index would again be too many.)
-  if (dimensions.size() == 5) {
-    const Var frames("frames");
-    output.fuse(dimensions[3], dimensions[4], frames).reorder(thread, column, c, frames, x, dimensions[2]);
-    output.gpu_blocks(frames, x, dimensions[2]);
+  if (axes.size() == 3) {
+    stage.reorder(thread, column, axes[2], x, c).gpu_blocks(axes[2], x, c);
+  } else if (axes.size() == 4) {
+    stage.fuse(axes[2], axes[3], rest).reorder(thread, column, rest, x, c).gpu_blocks(rest, x, c);
+  } else if (axes.size() == 5) {
+    stage.fuse(axes[3], axes[4], rest).reorder(thread, column, c, rest, x, axes[2]).gpu_blocks(rest, x, axes[2]);
   } else {
-    const Var rows("rows");
-    output.fuse(dimensions[2], dimensions[3], rows).reorder(thread, column, rows, x, c).gpu_blocks(rows, x, c);
+    throw std::runtime_error("launch_tiles: " + stage.name() + " has too many axes");
   }
-  output.gpu_threads(thread, column);
+  stage.gpu_threads(thread, column);
+}
+
+// The stage stored once; the sums that only it reads, each for itself, are its threads', in registers.
+inline void launch_with_sums(Plan &plan, const std::string &name, const std::vector<std::string> &sums) {
+  const Halide::Var thread("thread");
+  Halide::Func &stage = plan.stages[name];
+  if (name != "output") stage.compute_root();
+  launch_tiles(stage, thread);
+  for (const std::string &sum : sums) plan.stages[sum].compute_at(stage, thread);
+}
+
+// A sum stored once, by threads that make it in registers: what reads it reads the copy.
+inline Halide::Func launch_sum(Halide::Func sum) {
+  const Halide::Var thread("thread");
+  Halide::Func stored = sum.in();
+  stored.compute_root();
+  launch_tiles(stored, thread);
+  sum.compute_at(stored, thread);
+  return stored;
 }
 
 // One thread an output element; its sum in a register.

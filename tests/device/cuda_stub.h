@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/device_queue.h"
+#include "runtime/model.h"
 
 namespace sluice::testing {
 
@@ -18,6 +19,12 @@ struct CudaLaunch {
   unsigned grid[3]{}, block[3]{}, shared = 0;  // shared: bytes a block
   CudaHandles in;
 };
+
+inline LoadOptions on_cuda(const std::string &device = "cuda") {
+  LoadOptions options;
+  options.device = device;
+  return options;
+}
 
 // To be called before the first CUDA kernel of the process. What is wrong with a call is a failure of the running test.
 void stand_in_for_cuda();

@@ -21,12 +21,6 @@
 namespace sluice::testing {
 namespace {
 
-LoadOptions on_cuda(const std::string &device = "cuda") {
-  LoadOptions options;
-  options.device = device;
-  return options;
-}
-
 // Parts of 5 channels: an address of CUDA may be any.
 TEST(Cuda, TensorsStayOnTheDevice) {
   const Branches network(5);
