@@ -176,8 +176,7 @@ struct GatedConv3d : sluice::winograd::Transformed {
     for (int half = 0; half < 2; half++) {
       Operand weight;
       weight.func = Func(half == 0 ? "feature_weight" : "gate_weight");
-      weight.func(kx, ky, kt, i, o) =
-          weights(o % in.lanes, half, i, kx, ky, kt, sluice::panel_of(in, o, in.lanes, weights));
+      weight.func(kx, ky, kt, i, o) = weights(o % in.lanes, half, i, kx, ky, kt, o / in.lanes);
       weight.extent = weights.extent;
       in.add(half == 0 ? "feature_weight" : "gate_weight", weight);
     }

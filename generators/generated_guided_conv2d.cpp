@@ -122,12 +122,12 @@ struct GeneratedGuidedConv2d : sluice::winograd::Transformed {
   void unpack(Context &in) const {
     const Var o("o");
     const Operand weights = in["packed_weight"], biases = in["packed_bias"], norm = in["packed_norm"];
-    const Expr chunk = ky * chunks(in) + kx / kTaps, panel = sluice::panel_of(in, c, in.lanes, weights);
+    const Expr chunk = ky * chunks(in) + kx / kTaps;
     Operand weight, bias;
     weight.func = Func("tap_weight");
     bias.func = Func("tap_bias");
-    weight.func(gx, gy, i, kx, ky, c) = weights(c % in.lanes, kx % kTaps, i, gx, gy, chunk, panel);
-    bias.func(kx, ky, c) = biases(c % in.lanes, kx % kTaps, chunk, panel);
+    weight.func(gx, gy, i, kx, ky, c) = weights(c % in.lanes, kx % kTaps, i, gx, gy, chunk, c / in.lanes);
+    bias.func(kx, ky, c) = biases(c % in.lanes, kx % kTaps, chunk, c / in.lanes);
     weight.extent = weights.extent;
     in.add("tap_weight", weight);
     in.add("tap_bias", bias);
